@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dmapat: see `make help`.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/bash
+
+# What is slow to make (kernel source, module builds, images) is kept here,
+# outside the tree, keyed by content.
+DMAPAT_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/dmapat
+export DMAPAT_CACHE
+
+B := build
+
+all: modules userspace
+
+include kernel/kernel.mk
+include userspace/userspace.mk
+include tests/tests.mk
+include bench/bench.mk
+
+help:
+	@echo 'deps         install what the build and the tests need (apt; root or sudo)'
+	@echo 'modules      build/modules/KVER/*.ko   [KVER=newest 6.12 of the apt sources]'
+	@echo 'userspace    dmapat-gpu-proc, dmapat-vmm'
+	@echo 'demo         the whole path on an emulated VT-x machine, one table'
+	@echo 'check        unit tests, then the tests on emulated VT-x and SVM'
+	@echo 'check-fast   unit tests alone: no root, no emulator'
+	@echo 'bench        instruction counts, stock beside dmapat'
+	@echo 'lint         checkpatch, cppcheck, clang-tidy, shellcheck'
+	@echo 'install      programs, headers and man pages below PREFIX, modules for KVER'
+	@echo 'clean        remove build/ (the cache stays: $(DMAPAT_CACHE))'
+
+deps:
+	scripts/deps
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all help deps clean

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * KVM and DMA-bufs: bind ranges of guest memory to the buffer behind them, and
+ * ask which memory type a guest page has. All ioctls are issued on the VM fd,
+ * by the process that created the VM (others get EIO, as for every KVM VM
+ * ioctl). docs/uapi.md lists every errno.
+ */
+#ifndef _UAPI_LINUX_KVM_DMABUF_H
+#define _UAPI_LINUX_KVM_DMABUF_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* KVM_CHECK_EXTENSION: mask of KVM_DMA_BUF_HAS_*, 0 on a stock KVM */
+#define KVM_CAP_DMA_BUF			0x44504154
+
+#define KVM_DMA_BUF_HAS_BIND		(1 << 0)	/* KVM_SET_DMA_BUF; needs EPT or NPT */
+#define KVM_DMA_BUF_HAS_MEMTYPE		(1 << 1)	/* KVM_GET_MEMTYPE */
+
+/**
+ * struct kvm_dma_buf - bind [guest_phys_addr, +size) of a memslot to a DMA-buf
+ * @guest_phys_addr:	in: bytes, page aligned; in one memslot as a whole
+ * @size:		in: bytes, page aligned, not 0
+ * @dmabuf_offset:	in: bytes, page aligned: where in the buffer the range starts
+ * @dmabuf_fd:		in: the buffer; -1 unbinds exactly the range given
+ * @flags:		in: must be 0
+ * @memtype:		out: host type now in force, DMABUF_MEMTYPE_* numbers
+ * @reserved:		in: must be 0
+ *
+ * The caller maps the same buffer with the same type, shared, at the slot's
+ * host address. A bind over a range whose binding went stale replaces it.
+ */
+struct kvm_dma_buf {
+	__u64 guest_phys_addr;
+	__u64 size;
+	__u64 dmabuf_offset;
+	__s32 dmabuf_fd;
+	__u32 flags;
+	__u32 memtype;
+	__u32 reserved[7];
+};
+
+#define KVM_SET_DMA_BUF		_IOWR(0xDB, 0x00, struct kvm_dma_buf)
+
+#define KVM_MEMTYPE_BOUND		(1 << 0)	/* a binding covers the page */
+#define KVM_MEMTYPE_FROM_HOST		(1 << 1)	/* no binding: type taken from the host mapping */
+#define KVM_MEMTYPE_IGNORES_GUEST_PAT	(1 << 2)	/* the leaf alone decides */
+#define KVM_MEMTYPE_MAPPED		(1 << 3)	/* a leaf is present now; else the leaf to come */
+#define KVM_MEMTYPE_STALE		(1 << 4)	/* bound, but not valid any more: access exits */
+
+/**
+ * struct kvm_memtype - what KVM does for one guest page, and why
+ * @guest_phys_addr:	in: bytes, any address in the page
+ * @host_memtype:	out: type of the host's own mapping of the page
+ * @leaf_memtype:	out: type in the EPT/NPT leaf
+ * @flags:		out: KVM_MEMTYPE_*
+ * @reserved:		in: must be 0
+ */
+struct kvm_memtype {
+	__u64 guest_phys_addr;
+	__u32 host_memtype;
+	__u32 leaf_memtype;
+	__u32 flags;
+	__u32 reserved[9];
+};
+
+#define KVM_GET_MEMTYPE		_IOWR(0xDB, 0x01, struct kvm_memtype)
+
+#endif /* _UAPI_LINUX_KVM_DMABUF_H */

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Both programs and the library that they share. A new .c file in one of the
+# folders is built without a change here.
+
+PREFIX ?= /usr/local
+CC ?= gcc
+PKGS := libdrm libseccomp libcap-ng libzstd libcjson
+
+U_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wformat=2 -fstack-protector-strong \
+	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -MMD -MP \
+	-Iuserspace -Iuserspace/lib -isystem kernel/include/uapi \
+	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+U_LDFLAGS = -pie -Wl,-z,relro,-z,now
+U_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+
+u_objs = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard userspace/$(1)/*.c)))
+
+LIB_A := $(B)/userspace/lib/libdmapat.a
+GPU_A := $(B)/userspace/gpu-proc/gpu-proc.a
+VMM_A := $(B)/userspace/vmm/vmm.a
+
+userspace: $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
+
+$(B)/userspace/%.o: userspace/%.c
+	@mkdir -p $(@D)
+	$(CC) $(U_CFLAGS) -c $< -o $@
+
+$(LIB_A): $(call u_objs,lib)
+$(GPU_A): $(call u_objs,gpu-proc)
+$(VMM_A): $(call u_objs,vmm)
+$(LIB_A) $(GPU_A) $(VMM_A):
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
+
+$(B)/userspace/dmapat-gpu-proc: $(B)/userspace/gpu-proc/main.o $(GPU_A) $(LIB_A)
+	$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
+
+$(B)/userspace/dmapat-vmm: $(B)/userspace/vmm/main.o $(VMM_A) $(LIB_A)
+	$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
+
+-include $(wildcard $(B)/userspace/*/*.d)
+
+install-userspace: userspace
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux kernel/include/uapi/linux/*.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
+
+.PHONY: userspace install-userspace
