@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtual machine: KVM's fds, guest RAM, vCPUs, the host-visible window,
+ * devices, and the run state that all of them obey.
+ *
+ * Threads: one event loop (control socket, vhost-user front-ends, console
+ * input, signals), one thread for each vCPU, and one for a migration while it
+ * lasts. vm__pause(), vm__resume() and vm__set_status() may be called from any
+ * thread but a vCPU's.
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/error.h"
+#include "vmm/memory.h"
+#include "vmm/serial.h"
+#include "vmm/window.h"
+
+struct control;
+struct migration;
+struct options;
+struct vcpu;
+struct vhost_user;
+
+/* Slots of the VM. The ids are part of the migration stream. */
+#define VM_SLOT_RAM	0
+#define VM_SLOT_WINDOW	1
+
+/* Values and names as in QMP's RunState. */
+enum vm_status {
+	VM_PRELAUNCH,		/* set up, never ran */
+	VM_RUNNING,
+	VM_PAUSED,		/* by `stop`, or by a memory fault that `cont` retries */
+	VM_INMIGRATE,		/* waits for, or receives, a migration */
+	VM_FINISH_MIGRATE,	/* source: stopped for the last pass */
+	VM_POSTMIGRATE,		/* source: the destination has it; never runs again */
+	VM_INTERNAL_ERROR,	/* cannot go on; never runs again */
+	VM_SHUTDOWN,		/* the guest ended */
+};
+
+struct vm {
+	const struct options *options;
+	int sys_fd;			/* /dev/kvm */
+	int vm_fd;
+
+	struct memory ram;		/* slot VM_SLOT_RAM, from GPA 0 */
+	struct window window;		/* slot VM_SLOT_WINDOW */
+	struct serial serial;		/* COM1 */
+
+	struct vcpu *vcpus;
+	unsigned int nr_vcpus;
+
+	/*
+	 * Migrations that this guest has been through. Sent with the devices'
+	 * state; the destination sets what it received plus one. The guest reads
+	 * it at VM_PORT_GENERATION.
+	 */
+	uint32_t generation;
+
+	/* Dirty ring: entries for each vCPU, 0 where KVM has none. */
+	uint32_t dirty_ring_entries;
+	const struct dirty_sink *dirty_sink;
+	pthread_mutex_t dirty_lock;	/* one harvester at a time; guards dirty_sink */
+
+	/* Run state. */
+	pthread_mutex_t run_lock;
+	pthread_cond_t run_cond;
+	enum vm_status status;
+	bool exiting;			/* vCPU threads leave */
+	int exit_status;		/* of the process */
+
+	struct vhost_user *gpus;	/* one for each --gpu-proc */
+	unsigned int nr_gpus;
+	struct control *control;
+	struct migration *migration;	/* owned by migration.c; NULL until one starts */
+	struct loop *loop;
+};
+
+/* Guest-visible ports of the machine besides COM1. */
+#define VM_PORT_GENERATION	0xf0	/* 32-bit read: vm->generation */
+#define VM_PORT_EXIT		0xf4	/* write: the guest ends, exit status = value */
+
+const char *vm__status_name(enum vm_status status);
+enum vm_status vm__status(struct vm *vm);
+
+/*
+ * Take every vCPU out of KVM_RUN, with pending I/O completed, so that its state
+ * may be read, then set @status. Returns the status before. A VM that does not
+ * run only changes its status. Emits STOP if it ran.
+ */
+enum vm_status vm__pause(struct vm *vm, enum vm_status status);
+
+/*
+ * Let the vCPUs run (again). -EPERM from VM_POSTMIGRATE, VM_INTERNAL_ERROR and
+ * VM_SHUTDOWN; the migration sets another status first if it may run on.
+ */
+int vm__resume(struct vm *vm, struct error *err);
+
+/* Change the status of a VM that does not run, without letting it run. */
+void vm__set_status(struct vm *vm, enum vm_status status);
+
+/*
+ * End the process with @exit_status as soon as the event loop comes round.
+ * Callable from every thread, vCPUs' included.
+ */
+void vm__exit(struct vm *vm, int exit_status);
+
+/*
+ * The VMM itself wrote [gpa, gpa+len): tell the dirty log. Called by devices
+ * after the write. A no-op while nothing logs.
+ */
+void vm__mark_dirty(struct vm *vm, uint64_t gpa, uint64_t len);
+
+#endif /* VMM_VM_H */

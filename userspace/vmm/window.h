@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host-visible window: one memslot over a PROT_NONE reservation, into which
+ * the buffers that the gpu-procs hand over are mapped. A guest access to a part
+ * without a buffer ends in KVM_EXIT_MEMORY_FAULT or EFAULT, never in memory.
+ *
+ * Filled by the vhost-user front-end (event loop); read by the control socket
+ * and by the migration thread, which freezes it first.
+ */
+#ifndef VMM_WINDOW_H
+#define VMM_WINDOW_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/error.h"
+#include "vmm/memtype.h"
+
+struct vm;
+
+#define WINDOW_MAX_BUFFERS	64	/* as many as fit the boot information page */
+#define BUFFER_NAME_MAX		32	/* with the NUL, as in the kernel's DMA_BUF_SET_NAME */
+
+struct buffer {
+	char name[BUFFER_NAME_MAX];	/* the DMA-buf's own name, else bufferN; unique */
+	char exporter[BUFFER_NAME_MAX];	/* exp_name of the DMA-buf */
+	int fd;				/* the DMA-buf */
+	uint64_t offset;		/* in the window; page aligned; the buffer's identity */
+	uint64_t fd_offset;		/* in the DMA-buf */
+	uint64_t size;			/* bytes mapped; page aligned */
+	void *hva;			/* the VMM's mapping, shared, read-write */
+	bool bound;			/* KVM_SET_DMA_BUF holds */
+	struct memtype_answers types;	/* what kernel, mapping and exporter say */
+	uint32_t memtype;		/* the one type they agree on: DMABUF_MEMTYPE_* */
+	uint32_t map_info;		/* VIRTIO_GPU_MAP_CACHE_*, as told to the guest */
+	unsigned int gpu;		/* index of the gpu-proc that it came from */
+};
+
+struct window {
+	uint64_t gpa;
+	uint64_t size;
+	uint8_t *hva;			/* the reservation */
+	uint32_t slot;			/* VM_SLOT_WINDOW */
+
+	pthread_mutex_t lock;		/* guards what follows */
+	struct buffer *buffers[WINDOW_MAX_BUFFERS];	/* by offset, ascending */
+	unsigned int nr_buffers;
+	unsigned int frozen;		/* > 0: no buffer comes or goes */
+};
+
+int window__init(struct window *win, uint64_t gpa, uint64_t size, struct error *err);
+void window__exit(struct window *win);
+
+/*
+ * While frozen, the set of buffers, their mappings and bindings stay as they
+ * are: SHMEM_MAP and _UNMAP are answered with an error. Nests. Between freeze
+ * and thaw buffers[] may be read without the lock.
+ */
+void window__freeze(struct window *win);
+void window__thaw(struct window *win);
+
+/* The buffer that covers @offset, or NULL. The caller holds the lock or froze. */
+struct buffer *window__lookup(struct window *win, uint64_t offset);
+struct buffer *window__find(struct window *win, const char *name);
+
+/*
+ * Map, bind and compare a DMA-buf. Takes @fd over in every case. On success
+ * *@out is the new buffer; on failure nothing is left of it and @err names the
+ * values that disagree.
+ *   -EINVAL alignment, size 0       -ERANGE beyond the window or the buffer
+ *   -EEXIST overlaps a buffer       -EBUSY frozen
+ *   -EBADFD not a DMA-buf           -ENOSPC more than WINDOW_MAX_BUFFERS
+ *   -EMEDIUMTYPE the answers about the type disagree
+ *   and what mmap and KVM_SET_DMA_BUF return
+ */
+int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uint64_t offset,
+		uint64_t size, struct buffer **out, struct error *err);
+
+/* Exactly a buffer that was mapped, by the gpu-proc that mapped it. -ENOENT */
+int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t size,
+		  struct error *err);
+
+#endif /* VMM_WINDOW_H */
