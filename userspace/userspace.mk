@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 CC ?= gcc
-PKGS := libdrm libseccomp libcap-ng libzstd libcjson
+PKGS := libdrm libseccomp libcap-ng libzstd libxxhash libcjson
 
 U_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wformat=2 -fstack-protector-strong \
