@@ -17,10 +17,11 @@ struct module;
 /**
  * struct dmabuf_memtype_exporter - an exporter that can be asked
  * @ops:	every buffer with these ops belongs to the exporter
- * @owner:	module that holds @memtype
- * @memtype:	DMABUF_MEMTYPE_* of the CPU mapping that the buffer has now, or
- *		-errno. Called with the buffer's reservation lock held; may sleep.
- * @node:	private to dmabuf_memtype.c
+ * @owner:	module that holds @memtype; it stays while @memtype runs
+ * @memtype:	DMABUF_MEMTYPE_* of the CPU mapping that the buffer has now,
+ *		-ENODATA if only the mapping can tell, or another -errno. Called
+ *		with the buffer's reservation lock held; may sleep.
+ * @node:	private to memtype.c
  */
 struct dmabuf_memtype_exporter {
 	const struct dma_buf_ops *ops;
@@ -29,13 +30,17 @@ struct dmabuf_memtype_exporter {
 	struct list_head node;
 };
 
-/* 0; -EINVAL: a field is missing; -EEXIST: these ops are registered */
+/*
+ * 0; -EINVAL: @ops or @memtype is missing; -EEXIST: these ops are registered.
+ * Unregister when @owner goes: @memtype may still run for a moment.
+ */
 int dmabuf_memtype_register_exporter(struct dmabuf_memtype_exporter *exporter);
 void dmabuf_memtype_unregister_exporter(struct dmabuf_memtype_exporter *exporter);
 
 /*
  * What the exporter states: DMABUF_MEMTYPE_* with UC- reported as UC, -ENODATA
- * if it did not register, or its own -errno. The caller holds dmabuf->resv.
+ * if it did not register, -EPROTO if it states what is no type, or its own
+ * -errno. The caller holds dmabuf->resv.
  */
 int dmabuf_memtype_of_exporter(struct dma_buf *dmabuf);
 
@@ -48,8 +53,11 @@ int dmabuf_memtype_of_pgprot(pgprot_t prot, bool large);
 /*
  * Type of the mapping that @vma has at @addr: the PTE's if one is present, after
  * a fault if @fault, else that of vma->vm_page_prot. The caller holds the mmap
- * lock for reading; -EAGAIN: it was dropped during the fault, look @vma up
- * again and retry.
+ * lock for reading, and holds it again on return. -EAGAIN: it was dropped during
+ * the fault, look @vma up again and retry; after any other error @vma may be
+ * gone too. -EFAULT: @addr is not in @vma, or the fault fails (as do -ENOMEM,
+ * -EHWPOISON); -EINTR: a signal ended the fault; -ENODATA: the fault inserts
+ * nothing.
  */
 int dmabuf_memtype_of_mapping(struct vm_area_struct *vma, unsigned long addr, bool fault);
 
