@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DMA-bufs bound to ranges of guest memory. Called by KVM (hooks).
+ *
+ * kvm->dmabuf is NULL until the first bind; KVM asks here only where it is set,
+ * so a VM without bindings pays one load and one branch.
+ */
+#ifndef __KVM_X86_KVM_DMABUF_H
+#define __KVM_X86_KVM_DMABUF_H
+
+#include <linux/types.h>
+#include <uapi/linux/kvm_dmabuf.h>
+
+struct kvm;
+struct kvm_memory_slot;
+struct kvm_page_fault;
+struct kvm_vcpu;
+struct mmu_notifier_range;
+
+/* VM ioctls with our own magic; -ENOTTY: not ours. */
+int kvm_dmabuf_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
+
+/* Mask of KVM_DMA_BUF_HAS_*, for KVM_CAP_DMA_BUF. */
+int kvm_dmabuf_capabilities(void);
+
+/*
+ * Look up the frame of a bound page. RET_PF_INVALID: take the stock lookup, the
+ * page is not bound, or bound to pages that have references. RET_PF_CONTINUE:
+ * found. -EFAULT: the binding does not hold, KVM_EXIT_MEMORY_FAULT is prepared.
+ * May sleep.
+ */
+int kvm_dmabuf_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
+
+/*
+ * The host mapping of @range is about to change. [*@start, *@end), in host
+ * virtual addresses, is what KVM is going to zap; it grows to the whole of each
+ * binding that goes stale. Must not sleep.
+ */
+void kvm_dmabuf_invalidate(struct kvm *kvm, const struct mmu_notifier_range *range,
+			   u64 *start, u64 *end);
+
+/* @slot is gone from the active set; slots_lock is held. */
+void kvm_dmabuf_slot_deleted(struct kvm *kvm, const struct kvm_memory_slot *slot);
+
+/* Nobody can reach the VM any more, and it maps nothing. */
+void kvm_dmabuf_destroy_vm(struct kvm *kvm);
+
+int kvm_dmabuf_init(void);
+void kvm_dmabuf_exit(void);
+
+/* Host type and state of the binding that covers @hva; false: there is none. */
+bool kvm_dmabuf_query(struct kvm *kvm, unsigned long hva, u32 *memtype, bool *stale);
+
+#endif /* __KVM_X86_KVM_DMABUF_H */
