@@ -31,7 +31,7 @@ struct memtype_answers {
 	uint32_t flags;		/* KVM_GET_MEMTYPE's flags: KVM_MEMTYPE_* */
 };
 
-/* "WC", "UC-", …; "none" for MEMTYPE_NONE, "?N" for a number without a name. */
+/* "WC", "UC-", …; "none" for MEMTYPE_NONE, "reserved" for a number without a name. */
 const char *memtype__name(uint32_t memtype);
 /* -EINVAL where @name is no type. Case does not matter. */
 int memtype__parse(const char *name, uint32_t *memtype);

@@ -49,6 +49,7 @@ void serial__write(struct serial *serial, unsigned int reg, uint8_t value);
 
 /* Input from the console. Returns how many bytes the FIFO took. */
 size_t serial__input(struct serial *serial, const uint8_t *data, size_t len);
+size_t serial__input_room(struct serial *serial);
 
 /* For migration: with the VM paused. -EINVAL where the state is not a 16550's. */
 void serial__get_state(struct serial *serial, struct serial_state *state);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <linux/kvm.h>
@@ -33,6 +34,7 @@ struct vcpu {
 	size_t run_size;
 	pthread_t thread;
 	bool started;		/* the thread exists */
+	bool pending;		/* own thread: KVM_RUN has an exit to complete */
 	bool parked;		/* under vm->run_lock: out of KVM_RUN, nothing pending */
 
 	struct kvm_dirty_gfn *ring;	/* NULL without a dirty ring */

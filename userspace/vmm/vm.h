@@ -22,10 +22,11 @@
 #include "vmm/window.h"
 
 struct control;
+struct frontend;
+struct loop;
 struct migration;
 struct options;
 struct vcpu;
-struct vhost_user;
 
 /* Slots of the VM. The ids are part of the migration stream. */
 #define VM_SLOT_RAM	0
@@ -71,10 +72,10 @@ struct vm {
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_cond;
 	enum vm_status status;
-	bool exiting;			/* vCPU threads leave */
-	int exit_status;		/* of the process */
+	bool exiting;			/* vCPU threads leave, the event loop ends */
+	int exit_status;		/* of the process: enum exit_status or the guest's */
 
-	struct vhost_user *gpus;	/* one for each --gpu-proc */
+	struct frontend **gpus;		/* one for each --gpu-proc, in their order */
 	unsigned int nr_gpus;
 	struct control *control;
 	struct migration *migration;	/* owned by migration.c; NULL until one starts */

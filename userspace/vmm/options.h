@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Options of `dmapat-vmm run`, checked as far as they can be by themselves. */
+#ifndef VMM_OPTIONS_H
+#define VMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/boot_info.h"
+#include "vmm/error.h"
+
+#define OPTIONS_MAX_GPUS	8
+#define OPTIONS_MAX_VCPUS	16
+#define GPU_OFFSET_AUTO		UINT64_MAX
+
+enum bind_mode {
+	BIND_REQUIRE,		/* KVM_SET_DMA_BUF, or the VM does not start */
+	BIND_OFF,		/* no binding: what a VMM on a stock KVM does */
+};
+
+struct gpu_option {
+	char *socket;		/* path */
+	uint64_t offset;	/* of its shared memory region in the window, or _AUTO */
+};
+
+struct options {
+	uint64_t memory;
+	uint64_t window_base;
+	uint64_t window_size;
+	unsigned int vcpus;
+	unsigned int dirty_ring;	/* entries a vCPU */
+	unsigned int gpu_timeout_ms;
+	enum bind_mode bind;
+	const char *payload;		/* NULL with incoming */
+	const char *control;		/* NULL: none */
+	const char *console;		/* path, "-", or NULL: dropped */
+	const char *cmdline;
+	const char *incoming;		/* URI or NULL */
+	bool paused;			/* wait for cont */
+	struct gpu_option gpus[OPTIONS_MAX_GPUS];
+	unsigned int nr_gpus;
+};
+
+enum options_result {
+	OPTIONS_OK,
+	OPTIONS_HELP,		/* --help: usage is wanted, nothing else */
+	OPTIONS_BAD,		/* @err says why */
+};
+
+enum options_result options__parse(struct options *opts, int argc, char **argv, struct error *err);
+void options__free(struct options *opts);
+extern const char options__usage[];
+
+/* "64M", "0x1000", "1G": bytes; -EINVAL, -ERANGE. */
+int options__parse_size(const char *text, uint64_t *size);
+
+#endif /* VMM_OPTIONS_H */

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The host-visible window and its buffers; see window.h. */
+#include "vmm/window.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/kvm_dmabuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "vmm/dmabuf.h"
+#include "vmm/options.h"
+#include "vmm/util.h"
+#include "vmm/vm.h"
+
+/* Nothing may be read or written where no buffer is; the range stays reserved. */
+static int window__empty(void *hva, uint64_t size)
+{
+	void *p;
+
+	p = mmap(hva, size, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+int window__init(struct window *win, uint64_t gpa, uint64_t size, struct error *err)
+{
+	void *hva;
+
+	*win = (struct window) { .gpa = gpa, .size = size, .slot = VM_SLOT_WINDOW };
+	pthread_mutex_init(&win->lock, NULL);
+
+	hva = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (hva == MAP_FAILED) {
+		pthread_mutex_destroy(&win->lock);
+		return error__set(err, errno, "window: %" PRIu64 " bytes of address space: %s",
+				  size, strerror(errno));
+	}
+	win->hva = hva;
+	return 0;
+}
+
+static void buffer__free(struct buffer *buf)
+{
+	close(buf->fd);
+	free(buf);
+}
+
+void window__exit(struct window *win)
+{
+	unsigned int i;
+
+	if (!win->hva)
+		return;
+	/* KVM drops the bindings when the MMU notifier sees the mappings go. */
+	munmap(win->hva, win->size);
+	for (i = 0; i < win->nr_buffers; i++)
+		buffer__free(win->buffers[i]);
+	pthread_mutex_destroy(&win->lock);
+	*win = (struct window) { 0 };
+}
+
+void window__freeze(struct window *win)
+{
+	pthread_mutex_lock(&win->lock);
+	win->frozen++;
+	pthread_mutex_unlock(&win->lock);
+}
+
+void window__thaw(struct window *win)
+{
+	pthread_mutex_lock(&win->lock);
+	win->frozen--;
+	pthread_mutex_unlock(&win->lock);
+}
+
+struct buffer *window__lookup(struct window *win, uint64_t offset)
+{
+	unsigned int i;
+
+	for (i = 0; i < win->nr_buffers; i++) {
+		if (offset >= win->buffers[i]->offset &&
+		    offset - win->buffers[i]->offset < win->buffers[i]->size)
+			return win->buffers[i];
+	}
+	return NULL;
+}
+
+struct buffer *window__find(struct window *win, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < win->nr_buffers; i++) {
+		if (!strcmp(win->buffers[i]->name, name))
+			return win->buffers[i];
+	}
+	return NULL;
+}
+
+static int window__check(struct window *win, uint64_t fd_offset, uint64_t offset, uint64_t size,
+			 struct error *err)
+{
+	unsigned int i;
+
+	if (!size || (offset | size | fd_offset) % VMM_PAGE_SIZE)
+		return error__set(err, EINVAL,
+				  "offset 0x%" PRIx64 ", size 0x%" PRIx64 ", fd offset 0x%" PRIx64
+				  ": not page aligned, or empty", offset, size, fd_offset);
+	if (offset > win->size || size > win->size - offset)
+		return error__set(err, ERANGE,
+				  "[0x%" PRIx64 ", +0x%" PRIx64 ") is beyond the window of 0x%" PRIx64
+				  " bytes", offset, size, win->size);
+	if (win->frozen)
+		return error__set(err, EBUSY,
+				  "a migration is under way: no buffer can come or go");
+	if (win->nr_buffers == WINDOW_MAX_BUFFERS)
+		return error__set(err, ENOSPC, "more than %d buffers", WINDOW_MAX_BUFFERS);
+	for (i = 0; i < win->nr_buffers; i++) {
+		const struct buffer *b = win->buffers[i];
+
+		if (offset < b->offset + b->size && b->offset < offset + size)
+			return error__set(err, EEXIST,
+					  "[0x%" PRIx64 ", 0x%" PRIx64 ") overlaps buffer %s at [0x%" PRIx64
+					  ", 0x%" PRIx64 ")", offset, offset + size, b->name,
+					  b->offset, b->offset + b->size);
+	}
+	return 0;
+}
+
+/* Two buffers may have been given one name: the second gets its offset appended. */
+static void window__name(struct window *win, struct buffer *buf, const char *name)
+{
+	if (name[0] && !window__find(win, name)) {
+		snprintf(buf->name, sizeof(buf->name), "%s", name);
+		return;
+	}
+	snprintf(buf->name, sizeof(buf->name), "%.14s@%" PRIx64, name[0] ? name : "buffer",
+		 buf->offset);
+}
+
+static const char *window__bind_hint(int errnum)
+{
+	switch (errnum) {
+	case EMEDIUMTYPE:
+		return "the exporter and the DMA-buf's own mmap have different memory types";
+	case ENODATA:
+		return "the memory type cannot be found";
+	case ESTALE:
+		return "the buffer moved or changed its type during the bind";
+	case EOPNOTSUPP:
+		return "KVM runs without EPT or NPT";
+	case ENOTTY:
+		return "this KVM has no KVM_SET_DMA_BUF: load dmapat's modules, or use --bind off";
+	}
+	return strerror(errnum);
+}
+
+static int window__bind(struct vm *vm, struct buffer *buf, int fd, uint32_t *memtype,
+			struct error *err)
+{
+	struct kvm_dma_buf bind = {
+		.guest_phys_addr = vm->window.gpa + buf->offset,
+		.size = buf->size,
+		.dmabuf_offset = fd < 0 ? 0 : buf->fd_offset,
+		.dmabuf_fd = fd,
+	};
+
+	if (ioctl(vm->vm_fd, KVM_SET_DMA_BUF, &bind) < 0)
+		return error__set(err, errno,
+				  "%s of %s at GPA 0x%llx: %s (errno %d)", fd < 0 ? "unbind" : "bind",
+				  buf->name, bind.guest_phys_addr, window__bind_hint(errno), errno);
+	if (memtype)
+		*memtype = bind.memtype;
+	return 0;
+}
+
+static int window__fill(struct vm *vm, struct buffer *buf, struct error *err)
+{
+	struct memtype_answers *types = &buf->types;
+	void *hva;
+	int r;
+
+	buf->hva = vm->window.hva + buf->offset;
+	hva = mmap(buf->hva, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, buf->fd,
+		   buf->fd_offset);
+	if (hva == MAP_FAILED)
+		return error__set(err, errno, "%s: mmap of 0x%" PRIx64 " bytes at 0x%" PRIx64 ": %s",
+				  buf->name, buf->size, buf->fd_offset, strerror(errno));
+
+	types->bind = MEMTYPE_NONE;
+	if (vm->options->bind == BIND_REQUIRE) {
+		r = window__bind(vm, buf, buf->fd, &types->bind, err);
+		if (r < 0)
+			goto out_empty;
+		buf->bound = true;
+	}
+
+	memtype__ask(vm, buf, types);
+	r = memtype__compare(buf->name, types, &buf->memtype, err);
+	if (r < 0)
+		goto out_unbind;
+	buf->map_info = memtype__map_info(buf->memtype);
+	return 0;
+
+out_unbind:
+	if (buf->bound)
+		window__bind(vm, buf, -1, NULL, NULL);
+out_empty:
+	window__empty(buf->hva, buf->size);
+	return r;
+}
+
+static void window__insert(struct window *win, struct buffer *buf)
+{
+	unsigned int i;
+
+	for (i = win->nr_buffers; i && win->buffers[i - 1]->offset > buf->offset; i--)
+		win->buffers[i] = win->buffers[i - 1];
+	win->buffers[i] = buf;
+	win->nr_buffers++;
+}
+
+int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uint64_t offset,
+		uint64_t size, struct buffer **out, struct error *err)
+{
+	struct window *win = &vm->window;
+	struct dmabuf_info info;
+	struct buffer *buf;
+	int r;
+
+	buf = calloc(1, sizeof(*buf));
+	if (!buf) {
+		close(fd);
+		return error__set(err, ENOMEM, "out of memory");
+	}
+	*buf = (struct buffer) {
+		.fd = fd, .gpu = gpu, .offset = offset, .size = size, .fd_offset = fd_offset,
+	};
+
+	pthread_mutex_lock(&win->lock);
+	r = window__check(win, fd_offset, offset, size, err);
+	if (r < 0)
+		goto out;
+	r = dmabuf__inspect(fd, &info, err);
+	if (r < 0)
+		goto out;
+	snprintf(buf->exporter, sizeof(buf->exporter), "%s", info.exporter);
+	window__name(win, buf, info.name);
+	if (fd_offset > info.size || size > info.size - fd_offset) {
+		r = error__set(err, ERANGE,
+			       "%s: [0x%" PRIx64 ", +0x%" PRIx64 ") is beyond the DMA-buf of 0x%" PRIx64
+			       " bytes", buf->name, fd_offset, size, info.size);
+		goto out;
+	}
+	r = window__fill(vm, buf, err);
+	if (r < 0)
+		goto out;
+	window__insert(win, buf);
+	*out = buf;
+out:
+	pthread_mutex_unlock(&win->lock);
+	if (r < 0)
+		buffer__free(buf);
+	return r;
+}
+
+int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t size,
+		  struct error *err)
+{
+	struct window *win = &vm->window;
+	struct error unbind = { 0 };
+	struct buffer *buf;
+	unsigned int i;
+	int r = 0;
+
+	pthread_mutex_lock(&win->lock);
+	for (i = 0; i < win->nr_buffers; i++) {
+		buf = win->buffers[i];
+		if (buf->offset == offset && buf->size == size && buf->gpu == gpu)
+			break;
+	}
+	if (i == win->nr_buffers) {
+		r = error__set(err, ENOENT,
+			       "[0x%" PRIx64 ", +0x%" PRIx64 ") is no buffer of this back-end",
+			       offset, size);
+		goto out;
+	}
+	if (win->frozen) {
+		r = error__set(err, EBUSY, "a migration is under way: no buffer can come or go");
+		goto out;
+	}
+	if (buf->bound && window__bind(vm, buf, -1, NULL, &unbind) < 0)
+		log_warn("%s", unbind.msg);
+	r = window__empty(buf->hva, buf->size);
+	if (r < 0) {
+		error__set(err, -r, "%s: unmap: %s", buf->name, strerror(-r));
+		goto out;
+	}
+	win->nr_buffers--;
+	memmove(&win->buffers[i], &win->buffers[i + 1],
+		(win->nr_buffers - i) * sizeof(win->buffers[0]));
+	buffer__free(buf);
+out:
+	pthread_mutex_unlock(&win->lock);
+	return r;
+}
