@@ -3,14 +3,51 @@
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
+# The oracle is made from the manuals; nothing of the product is linked into it.
+T_CFLAGS = $(filter-out -Iuserspace%,$(U_CFLAGS)) -Itests -Itests/oracle -Itests/conformance/lib
+ORACLE_O := $(patsubst %.c,$(B)/%.o,$(filter-out %/trace_report.c,$(wildcard tests/oracle/*.c)))
+
+$(B)/tests/oracle/%.o: tests/oracle/%.c
+	@mkdir -p $(@D)
+	$(CC) $(T_CFLAGS) -c $< -o $@
+
+$(B)/tests/oracle/trace-report: $(B)/tests/oracle/trace_report.o $(ORACLE_O)
+	$(CC) $(U_LDFLAGS) $^ -o $@
+
 # Unit tests see the programs as libraries: all of a program but its main().
 $(B)/tests/unit/%: tests/unit/%.c $(VMM_A) $(GPU_A) $(LIB_A)
 	@mkdir -p $(@D)
 	$(CC) $(U_CFLAGS) $(U_LDFLAGS) -Itests $< -o $@ $(VMM_A) $(GPU_A) $(LIB_A) $(U_LIBS) -lcmocka
 
+# Tests of the oracle see the oracle alone.
+$(B)/tests/unit/test_oracle_%: tests/unit/test_oracle_%.c $(ORACLE_O)
+	@mkdir -p $(@D)
+	$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(ORACLE_O) -lcmocka
+
+# Programs that run in the emulated machines.
+CONFORMANCE := $(patsubst %.c,$(B)/%,$(wildcard tests/conformance/*.c))
+HEAPS := $(patsubst %.c,$(B)/%,$(wildcard tests/heaps/*.c))
+CONFORMANCE_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/conformance/lib/*.c))
+
+$(B)/tests/conformance/lib/%.o: tests/conformance/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(T_CFLAGS) -c $< -o $@
+
+$(CONFORMANCE) $(HEAPS): $(B)/tests/%: tests/%.c $(CONFORMANCE_O) $(ORACLE_O)
+	@mkdir -p $(@D)
+	$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lpthread
+
+-include tests/guest/guest.mk
+
+EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
+EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')
+
 check-fast: $(UNIT)
 	tests/run-unit $(UNIT)
 
-.PHONY: check-fast
+check-emu: modules $(EMU_FILES) $(B)/tests/oracle/trace-report
+	$(EMU_RUN) $(EMU_FILES)
 
--include $(wildcard $(B)/tests/*/*.d)
+.PHONY: check-fast check-emu
+
+-include $(wildcard $(B)/tests/*/*.d $(B)/tests/*/*/*.d)
