@@ -4,7 +4,6 @@
  * has, and which one an exporter states. Called by KVM, query.c and whoever
  * registers an exporter.
  */
-#include <linux/bug.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/dmabuf_memtype.h>
@@ -13,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pgtable.h>
+#include <linux/printk.h>
 #include <linux/sched/signal.h>
 
 #include <asm/msr.h>
@@ -194,8 +194,11 @@ int dmabuf_memtype_of_exporter(struct dma_buf *dmabuf)
 	case DMABUF_MEMTYPE_UC_MINUS:
 		return normalize(memtype);
 	}
-	if (WARN_ONCE(memtype >= 0, "%s states memory type %d\n", dmabuf->exp_name, memtype))
-		return -EPROTO;
-	return memtype;
+	if (memtype < 0)
+		return memtype;
+
+	pr_err_ratelimited("dmabuf_memtype: exporter %s states type %d, which is none\n",
+			   dmabuf->exp_name, memtype);
+	return -EPROTO;
 }
 EXPORT_SYMBOL_GPL(dmabuf_memtype_of_exporter);
