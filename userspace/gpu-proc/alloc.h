@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where buffers come from: one allocator a file, one table of them. */
+#ifndef GPU_PROC_ALLOC_H
+#define GPU_PROC_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct allocator {
+	const char *kind;	/* as in --buffer KIND=NODE */
+	const char *node_help;	/* what NODE is, for --help */
+
+	/*
+	 * Allocate at least size bytes (a multiple of the page size) from node.
+	 * Returns an fd that can be mapped shared and passed on, or -1 after it
+	 * has logged why not.
+	 */
+	int (*alloc)(const char *node, uint64_t size);
+
+	/*
+	 * Open (start) or close (!start) a window of CPU writes to a mapping of
+	 * the fd. Returns 0, or -1 with errno. Must work inside the sandbox.
+	 */
+	int (*cpu_access)(int fd, bool start);
+};
+
+extern const struct allocator alloc_heap;
+extern const struct allocator alloc_drm;
+extern const struct allocator alloc_udmabuf;
+
+/* All of them, in the order of --help; NULL ends the table. */
+extern const struct allocator *const allocators[];
+
+/* The allocator whose kind is the len bytes at kind, or NULL. */
+const struct allocator *alloc_find(const char *kind, size_t len);
+
+/* cpu_access() of everything that hands out DMA-bufs: DMA_BUF_IOCTL_SYNC. */
+int dmabuf_cpu_access(int fd, bool start);
+
+#endif /* GPU_PROC_ALLOC_H */

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The guest's memory: SET_MEM_TABLE maps it, the rings and the requests in them
+ * lie in it. Called by session.c and queue.c. A front-end that shrinks a file
+ * behind it ends this process with SIGBUS; nobody else is hurt by that.
+ */
+#include "guest_memory.h"
+#include "log.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool wraps(uint64_t start, uint64_t len)
+{
+	return len && start + (len - 1) < start;
+}
+
+static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a <= b + (b_len - 1) && b <= a + (a_len - 1);
+}
+
+static int check_region(const struct vhost_user_memory *table, unsigned int i)
+{
+	const struct vhost_user_region *r = &table->regions[i], *o;
+	unsigned int j;
+
+	if (!r->size || wraps(r->guest_phys_addr, r->size) || wraps(r->user_addr, r->size) ||
+	    wraps(r->mmap_offset, r->size) || r->mmap_offset + r->size > INT64_MAX) {
+		log_error("memory region %u: size 0x%llx at guest 0x%llx, user 0x%llx, file offset 0x%llx: empty, or wraps around",
+			  i, (unsigned long long)r->size, (unsigned long long)r->guest_phys_addr,
+			  (unsigned long long)r->user_addr, (unsigned long long)r->mmap_offset);
+		return -1;
+	}
+	for (j = 0; j < i; j++) {
+		o = &table->regions[j];
+		if (overlap(r->guest_phys_addr, r->size, o->guest_phys_addr, o->size)) {
+			log_error("memory region %u at guest 0x%llx+0x%llx overlaps region %u at 0x%llx+0x%llx",
+				  i, (unsigned long long)r->guest_phys_addr,
+				  (unsigned long long)r->size, j,
+				  (unsigned long long)o->guest_phys_addr,
+				  (unsigned long long)o->size);
+			return -1;
+		}
+		if (overlap(r->user_addr, r->size, o->user_addr, o->size)) {
+			log_error("memory region %u at user 0x%llx+0x%llx overlaps region %u at 0x%llx+0x%llx",
+				  i, (unsigned long long)r->user_addr, (unsigned long long)r->size,
+				  j, (unsigned long long)o->user_addr,
+				  (unsigned long long)o->size);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int map_region(struct guest_region *region, const struct vhost_user_region *desc,
+		      unsigned int i, int fd)
+{
+	size_t skip = desc->mmap_offset % sysconf(_SC_PAGESIZE);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		log_error("memory region %u: cannot ask for the size of its file: %m", i);
+		return -1;
+	}
+	if ((uint64_t)st.st_size < desc->mmap_offset + desc->size) {
+		log_error("memory region %u: ends at byte 0x%llx of its file, which has 0x%llx", i,
+			  (unsigned long long)(desc->mmap_offset + desc->size),
+			  (unsigned long long)st.st_size);
+		return -1;
+	}
+	region->desc = *desc;
+	region->map_len = desc->size + skip;
+	region->map = mmap(NULL, region->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			   desc->mmap_offset - skip);
+	if (region->map == MAP_FAILED) {
+		log_error("memory region %u: cannot map 0x%llx bytes: %m", i,
+			  (unsigned long long)desc->size);
+		return -1;
+	}
+	region->base = (char *)region->map + skip;
+	return 0;
+}
+
+int guest_memory_set(struct guest_memory *memory, const struct vhost_user_memory *table,
+		     const int *fds)
+{
+	struct guest_memory new = { .count = 0 };
+	unsigned int i;
+
+	for (i = 0; i < table->nregions; i++) {
+		if (check_region(table, i) < 0 ||
+		    map_region(&new.regions[i], &table->regions[i], i, fds[i]) < 0) {
+			guest_memory_clear(&new);
+			return -1;
+		}
+		new.count++;
+	}
+	guest_memory_clear(memory);
+	*memory = new;
+	return 0;
+}
+
+void guest_memory_clear(struct guest_memory *memory)
+{
+	while (memory->count) {
+		memory->count--;
+		munmap(memory->regions[memory->count].map,
+		       memory->regions[memory->count].map_len);
+	}
+}
+
+static void *find(const struct guest_memory *memory, uint64_t addr, uint64_t len, bool guest)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->count; i++) {
+		const struct guest_region *r = &memory->regions[i];
+		uint64_t start = guest ? r->desc.guest_phys_addr : r->desc.user_addr;
+
+		if (addr >= start && len <= r->desc.size && addr - start <= r->desc.size - len)
+			return r->base + (addr - start);
+	}
+	return NULL;
+}
+
+void *guest_memory_from_guest(const struct guest_memory *memory, uint64_t gpa, uint64_t len)
+{
+	return find(memory, gpa, len, true);
+}
+
+void *guest_memory_from_user(const struct guest_memory *memory, uint64_t addr, uint64_t len)
+{
+	return find(memory, addr, len, false);
+}
