@@ -97,7 +97,7 @@ static int parse_name(const char *arg, const char *value, char *name)
 			return -1;
 		}
 	}
-	strcpy(name, value);
+	memcpy(name, value, strlen(value) + 1);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ int buffer_spec_parse(struct buffer_spec *spec, const char *arg)
 			  arg, (int)pair.key_len, pair.key);
 		return -1;
 	}
-	strcpy(spec->node, pair.value);
+	memcpy(spec->node, pair.value, sizeof(spec->node));
 
 	while (rest) {
 		bool has_fill = spec->fill != BUFFER_NO_FILL, has_name = *spec->name;

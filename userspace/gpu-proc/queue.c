@@ -198,6 +198,17 @@ static void make_response(struct chain *chain)
 	}
 }
 
+/* Each field once: the guest may change it between check and use. */
+static struct vring_desc read_desc(const struct vring_desc *desc)
+{
+	return (struct vring_desc){
+		.addr = __atomic_load_n(&desc->addr, __ATOMIC_RELAXED),
+		.len = __atomic_load_n(&desc->len, __ATOMIC_RELAXED),
+		.flags = __atomic_load_n(&desc->flags, __ATOMIC_RELAXED),
+		.next = __atomic_load_n(&desc->next, __ATOMIC_RELAXED),
+	};
+}
+
 static int answer_chain(struct queue *queue, const struct guest_memory *memory,
 			const struct rings *rings, uint16_t head, struct chain *chain)
 {
@@ -211,7 +222,7 @@ static int answer_chain(struct queue *queue, const struct guest_memory *memory,
 				  queue->num);
 			return -1;
 		}
-		desc = *(volatile struct vring_desc *)&rings->desc[i];
+		desc = read_desc(&rings->desc[i]);
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
 			log_error("%s queue: descriptor %u is indirect: not negotiated",
 				  queue->name, i);

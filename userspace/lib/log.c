@@ -20,8 +20,7 @@ void log_set_program(const char *name)
 	program = name;
 }
 
-static void __attribute__((format(printf, 2, 0)))
-log_line(const char *level, const char *fmt, va_list ap)
+static void __printf(2, 0) log_line(const char *level, const char *fmt, va_list ap)
 {
 	char line[LOG_LINE_MAX];
 	int saved = errno;

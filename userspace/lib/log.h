@@ -3,12 +3,16 @@
 #ifndef DMAPAT_LOG_H
 #define DMAPAT_LOG_H
 
+#ifndef __printf
+#define __printf(fmt, first)	__attribute__((format(printf, fmt, first)))
+#endif
+
 /* The name that starts every line; not copied. */
 void log_set_program(const char *name);
 
 /* All of them keep errno, cut lines after 1 KiB, and add the newline. */
-void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void __printf(1, 2) log_info(const char *fmt, ...);
+void __printf(1, 2) log_warn(const char *fmt, ...);
+void __printf(1, 2) log_error(const char *fmt, ...);
 
 #endif /* DMAPAT_LOG_H */

@@ -154,6 +154,12 @@ enum vhost_user_backend_request {
 	 * Map len bytes of the fd, from fd_offset, at shm_offset of region shmid
 	 * (F_SHMEM). mmap; one fd; no reply. Over an existing mapping it fails.
 	 * The front-end itself removes all mappings when the device is reset.
+	 *
+	 * dmapat-gpu-proc sends all of its MAPs at once, as soon as it has both
+	 * answered GET_SHMEM_CONFIG and got the back-end socket, and before it
+	 * reads the next request on the main socket. So a front-end that has
+	 * the reply to any request behind those two (GET_STATUS, say) finds
+	 * every MAP in the back-end socket already.
 	 */
 	VHOST_USER_BACKEND_SHMEM_MAP		= 9,
 	/*
