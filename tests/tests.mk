@@ -42,6 +42,11 @@ $(CONFORMANCE) $(HEAPS): $(B)/tests/%: tests/%.c $(CONFORMANCE_O) $(ORACLE_O)
 EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')
 
+# The two programs share function names: each is tested alone.
+$(B)/tests/unit/test_gpu_%: tests/unit/test_gpu_%.c $(GPU_A) $(LIB_A)
+	@mkdir -p $(@D)
+	$(CC) $(U_CFLAGS) $(U_LDFLAGS) -Itests $< -o $@ $(GPU_A) $(LIB_A) $(U_LIBS) -lcmocka
+
 check-fast: $(UNIT)
 	tests/run-unit $(UNIT)
 

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For unit tests: what the code under test logs, and how many descriptors it
+ * left open. Logs go to standard error, so that is what is captured.
+ */
+#ifndef UNIT_CAPTURE_H
+#define UNIT_CAPTURE_H
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int capture_file = -1, capture_saved = -1;
+static char capture_text[65536];
+
+static inline void capture_begin(void)
+{
+	fflush(stderr);
+	capture_file = memfd_create("stderr", MFD_CLOEXEC);
+	capture_saved = dup(STDERR_FILENO);
+	if (capture_file < 0 || capture_saved < 0 || dup2(capture_file, STDERR_FILENO) < 0)
+		abort();
+}
+
+/* What was written since capture_begin(). */
+static inline const char *capture_end(void)
+{
+	ssize_t len;
+
+	fflush(stderr);
+	len = pread(capture_file, capture_text, sizeof(capture_text) - 1, 0);
+	capture_text[len > 0 ? len : 0] = '\0';
+	dup2(capture_saved, STDERR_FILENO);
+	close(capture_saved);
+	close(capture_file);
+	capture_saved = -1;
+	capture_file = -1;
+	return capture_text;
+}
+
+#define assert_logged(log, text) do {							\
+	if (!strstr(log, text))								\
+		fail_msg("the log has no \"%s\": %s", text, log);			\
+} while (0)
+
+static inline int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	if (!dir)
+		abort();
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+#endif /* UNIT_CAPTURE_H */
