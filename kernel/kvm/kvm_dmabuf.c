@@ -166,10 +166,10 @@ static int kvm_dmabuf_check_vma(const struct kvm_dmabuf_binding *b,
 {
 	if (!vma)
 		return -EADDRNOTAVAIL;
-	if (vma->vm_file != b->dmabuf->file)
-		return -EXDEV;
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EACCES;
+	if (vma->vm_file != b->dmabuf->file)
+		return -EXDEV;
 	if (linear_page_index(vma, hva) != b->pgoff + ((hva - b->hva.start) >> PAGE_SHIFT))
 		return -ESPIPE;
 

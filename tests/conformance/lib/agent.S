@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's whole program: see vm.h. Position independent; runs in 64-bit mode
+ * with %rbx = address of struct agent_cmd (vm.c).
+ */
+	.section .rodata
+	.globl agent_start, agent_end
+agent_start:
+	mov	(%rbx), %eax		/* operation */
+	mov	8(%rbx), %rsi		/* address */
+	mov	16(%rbx), %rdi		/* value */
+	mov	24(%rbx), %r8		/* pages */
+	mov	32(%rbx), %r9		/* mark */
+
+	test	%r9, %r9
+	jz	1f
+	xchg	%bx, %bx
+	/* The host may have changed the page tables; and a trace wants to see the walk. */
+1:	mov	%cr3, %rcx
+	mov	%rcx, %cr3
+	cmp	$1, %eax
+	je	load
+	cmp	$2, %eax
+	je	store
+	cmp	$3, %eax
+	je	write_msr
+	ud2
+load:
+	mov	(%rsi), %rdi
+	jmp	done
+store:
+	mov	%rdi, (%rsi)
+	add	$4096, %rsi
+	dec	%r8
+	jnz	store
+	jmp	done
+write_msr:
+	mov	%esi, %ecx
+	mov	%edi, %eax
+	mov	%rdi, %rdx
+	shr	$32, %rdx
+	wrmsr
+done:
+	test	%r9, %r9
+	jz	2f
+	xchg	%bx, %bx
+2:	mov	%rdi, 16(%rbx)
+	out	%al, $0x10
+	jmp	agent_start
+agent_end:
+	.section .note.GNU-stack, "", @progbits

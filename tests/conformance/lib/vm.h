@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A small virtual machine for the tests: one vCPU in 64-bit mode that runs an
+ * agent. A test tells the agent what to do (load, store, write an MSR) and runs
+ * the vCPU until it is done or KVM leaves for another reason. Uses the stock KVM
+ * interface alone.
+ */
+#ifndef TESTS_CONFORMANCE_VM_H
+#define TESTS_CONFORMANCE_VM_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEST_RAM_SIZE		0x400000UL	/* slot 0, at guest-physical 0 */
+#define TEST_WINDOW_GVA		0x400000000000UL	/* vm_map() maps here; no host process does */
+#define TEST_WINDOW_SIZE	0x40000000UL
+
+/* Index in the PAT that test_vm programs, and the page-table bits that select it */
+enum test_pat { PAT_WB, PAT_WT, PAT_UC_MINUS, PAT_UC, PAT_WC, PAT_WP };
+#define TEST_PAT_MSR		0x0606050100070406ULL
+
+/* Linux 6.8 and later; Debian 12's headers are older. */
+#ifndef KVM_EXIT_MEMORY_FAULT
+#define KVM_EXIT_MEMORY_FAULT	39
+#endif
+
+/* What struct kvm_run holds at that exit */
+struct test_memory_fault {
+	uint64_t flags;
+	uint64_t gpa;
+	uint64_t size;
+};
+
+struct test_vm {
+	int kvm;
+	int fd;
+	int vcpu;
+	struct kvm_run *run;
+	size_t run_size;
+	uint8_t *ram;
+	unsigned int ring_entries;	/* 0: no dirty ring */
+	struct kvm_dirty_gfn *ring;
+	bool interrupted;		/* the last operation did not end */
+};
+
+/* @ring_bytes: size of the dirty ring, 0 for the dirty bitmap */
+void vm_create(struct test_vm *vm, uint32_t ring_bytes);
+void vm_destroy(struct test_vm *vm);
+
+/* KVM_SET_USER_MEMORY_REGION: 0 or errno; size 0 deletes. */
+int vm_set_slot(struct test_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size, void *hva,
+		uint32_t flags);
+
+/* Guest page tables: @size bytes at @gva to @gpa with @pat, 4 KiB pages or 2 MiB ones. */
+void vm_map(struct test_vm *vm, uint64_t gva, uint64_t gpa, uint64_t size, enum test_pat pat);
+void vm_map_2m(struct test_vm *vm, uint64_t gva, uint64_t gpa, uint64_t size, enum test_pat pat);
+
+/*
+ * Agent operations: 0 when done, else errno of KVM_RUN (EFAULT with exit reason
+ * KVM_EXIT_MEMORY_FAULT, say), or ENXIO where the vCPU left for a reason that
+ * @vm->run->exit_reason names. vm_resume() goes on with an operation that did not
+ * end; another operation drops it.
+ */
+int vm_store(struct test_vm *vm, uint64_t gva, uint64_t value);
+int vm_load(struct test_vm *vm, uint64_t gva, uint64_t *value);
+int vm_store_pages(struct test_vm *vm, uint64_t gva, uint64_t value, unsigned int pages);
+int vm_wrmsr(struct test_vm *vm, uint32_t msr, uint64_t value);
+int vm_resume(struct test_vm *vm);
+
+/* Where the vCPU left with KVM_EXIT_MEMORY_FAULT */
+struct test_memory_fault *vm_memory_fault(struct test_vm *vm);
+
+/* The next store or load is bracketed by magic breaks (Bochs' memory trace). */
+void vm_mark(struct test_vm *vm, bool mark);
+
+#endif /* TESTS_CONFORMANCE_VM_H */
