@@ -52,7 +52,7 @@ void migration__query(struct vm *vm, cJSON *out);
 /*
  * Destination (`--incoming`): listen on @uri and receive one guest. The VM is in
  * VM_INMIGRATE until it runs. If that fails, the reason is logged and the process
- * ends by vm__exit(vm, 1). The gpu-procs may connect before or after.
+ * ends by vm__exit(vm, EXIT_INCOMING). All buffers are in the window already.
  */
 int migration__incoming(struct vm *vm, const char *uri, struct error *err);
 

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Sets of pages and hashes of pages; see migration_memory.h. */
+#include "vmm/migration_memory.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define BITS	64u
+
+static uint64_t words(uint64_t nr_pages)
+{
+	return (nr_pages + BITS - 1) / BITS;
+}
+
+static struct migration_hash hash(uint64_t seed, const void *data, size_t len)
+{
+	XXH128_hash_t h = XXH3_128bits_withSeed(data, len, seed);
+
+	return (struct migration_hash) { .low = h.low64, .high = h.high64 };
+}
+
+int migration_memory__init(struct migration_memory *mem, const struct migration_machine *machine,
+			   uint64_t seed)
+{
+	static const uint8_t zeroes[MIGRATION_PAGE_SIZE];
+	struct migration_track *t;
+	uint64_t page;
+	uint32_t i;
+
+	memset(mem, 0, sizeof(*mem));
+	mem->machine = machine;
+	mem->seed = seed;
+	mem->zero = hash(seed, zeroes, sizeof(zeroes));
+	for (i = 0; i < machine->nr_regions; i++) {
+		t = &mem->tracks[i];
+		t->nr_pages = migration_region__pages(&machine->regions[i]);
+		t->marked = calloc(words(t->nr_pages), sizeof(*t->marked));
+		t->todo = calloc(words(t->nr_pages), sizeof(*t->todo));
+		t->hashes = calloc(t->nr_pages, sizeof(*t->hashes));
+		if (!t->marked || !t->todo || !t->hashes) {
+			migration_memory__exit(mem);
+			return -ENOMEM;
+		}
+		for (page = 0; page < t->nr_pages; page++)
+			t->hashes[page] = mem->zero;
+	}
+	return 0;
+}
+
+void migration_memory__exit(struct migration_memory *mem)
+{
+	uint32_t i;
+
+	for (i = 0; i < MIGRATION_MAX_REGIONS; i++) {
+		free(mem->tracks[i].marked);
+		free(mem->tracks[i].todo);
+		free(mem->tracks[i].hashes);
+	}
+	memset(mem, 0, sizeof(*mem));
+}
+
+void migration_memory__mark(struct migration_memory *mem, uint32_t slot, uint64_t page)
+{
+	const struct migration_region *r;
+	uint64_t in_region;
+	uint32_t i;
+
+	for (i = 0; i < mem->machine->nr_regions; i++) {
+		r = &mem->machine->regions[i];
+		in_region = page - r->slot_page;
+		if (r->slot == slot && page >= r->slot_page &&
+		    in_region < mem->tracks[i].nr_pages) {
+			mem->tracks[i].marked[in_region / BITS] |= 1ULL << in_region % BITS;
+			return;
+		}
+	}
+}
+
+uint64_t migration_memory__collect(struct migration_memory *mem)
+{
+	uint64_t total = 0, fresh, w;
+	struct migration_track *t;
+	uint32_t i;
+
+	for (i = 0; i < mem->machine->nr_regions; i++) {
+		t = &mem->tracks[i];
+		for (w = 0; w < words(t->nr_pages); w++) {
+			if (!t->marked[w])
+				continue;
+			fresh = t->marked[w] & ~t->todo[w];
+			t->todo[w] |= fresh;
+			t->marked[w] = 0;
+			t->nr_todo += __builtin_popcountll(fresh);
+		}
+		total += t->nr_todo;
+	}
+	return total;
+}
+
+bool migration_memory__add(struct migration_memory *mem, uint32_t region, uint64_t page)
+{
+	struct migration_track *t = &mem->tracks[region];
+	uint64_t bit = 1ULL << page % BITS;
+
+	if (t->todo[page / BITS] & bit)
+		return false;
+	t->todo[page / BITS] |= bit;
+	t->nr_todo++;
+	return true;
+}
+
+void migration_memory__add_all(struct migration_memory *mem, uint32_t region)
+{
+	uint64_t page;
+
+	for (page = 0; page < mem->tracks[region].nr_pages; page++)
+		migration_memory__add(mem, region, page);
+}
+
+void migration_memory__add_populated(struct migration_memory *mem, uint32_t region)
+{
+	const struct migration_region *r = &mem->machine->regions[region];
+	uint64_t page = 0, count, i;
+
+	while (migration_region__next_data(r, &page, &count)) {
+		for (i = 0; i < count; i++)
+			migration_memory__add(mem, region, page + i);
+		page += count;
+	}
+}
+
+bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint64_t *page)
+{
+	struct migration_track *t = &mem->tracks[region];
+	uint64_t w = *page / BITS, bits;
+
+	if (!t->nr_todo || *page >= t->nr_pages)
+		return false;
+	bits = t->todo[w] & ~0ULL << *page % BITS;
+	while (!bits) {
+		if (++w == words(t->nr_pages))
+			return false;
+		bits = t->todo[w];
+	}
+	*page = w * BITS + __builtin_ctzll(bits);
+	t->todo[w] &= ~(1ULL << *page % BITS);
+	t->nr_todo--;
+	return true;
+}
+
+void migration_memory__clear(struct migration_memory *mem)
+{
+	struct migration_track *t;
+	uint32_t i;
+
+	for (i = 0; i < mem->machine->nr_regions; i++) {
+		t = &mem->tracks[i];
+		memset(t->todo, 0, words(t->nr_pages) * sizeof(*t->todo));
+		t->nr_todo = 0;
+	}
+}
+
+struct migration_hash migration_memory__hash(const struct migration_memory *mem, const void *page)
+{
+	return hash(mem->seed, page, MIGRATION_PAGE_SIZE);
+}
+
+struct migration_hash migration_memory__digest(const struct migration_memory *mem, uint32_t region)
+{
+	const struct migration_track *t = &mem->tracks[region];
+
+	return hash(mem->seed, t->hashes, t->nr_pages * sizeof(*t->hashes));
+}
+
+bool migration_region__next_data(const struct migration_region *r, uint64_t *page,
+				 uint64_t *count)
+{
+	uint64_t nr_pages = migration_region__pages(r);
+	off_t start, end;
+
+	if (*page >= nr_pages)
+		return false;
+	if (r->kind != MIGRATION_RAM || r->fd < 0) {
+		*count = nr_pages - *page;
+		return true;
+	}
+	start = lseek(r->fd, *page << MIGRATION_PAGE_SHIFT, SEEK_DATA);
+	if (start < 0 && errno == ENXIO)
+		return false;
+	end = start < 0 ? -1 : lseek(r->fd, start, SEEK_HOLE);
+	if (start < 0 || end < 0) {
+		/* Unknown is not a hole. */
+		*count = nr_pages - *page;
+		return true;
+	}
+	*page = start >> MIGRATION_PAGE_SHIFT;
+	*count = ((end + MIGRATION_PAGE_SIZE - 1) >> MIGRATION_PAGE_SHIFT) - *page;
+	if (*page >= nr_pages)
+		return false;
+	if (*count > nr_pages - *page)
+		*count = nr_pages - *page;
+	return true;
+}

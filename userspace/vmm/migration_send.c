@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Source side of a migration, in its own thread. docs/migration.md has the state
+ * machine and the argument why never both sides run; the code that it rests on is
+ * hand_over() and await_outcome().
+ */
+#include "vmm/migration_send.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "vmm/migration_channel.h"
+#include "vmm/migration_copy.h"
+#include "vmm/migration_memory.h"
+#include "vmm/migration_pages.h"
+#include "vmm/migration_records.h"
+#include "vmm/migration_stream.h"
+
+/* So few dirty pages that another pass would not make fewer of them. */
+#define FEW_PAGES	16u
+
+/* A peer that does not take the reason in this time does without. */
+#define ABORT_TIMEOUT_MS	500
+
+struct migration_sender {
+	struct migration_source *src;
+	struct migration_stream stream;
+	struct migration_machine machine;
+	struct migration_memory memory;
+	struct migration_writer writer;
+	uint32_t nr_states;
+	bool described;
+	bool logging;
+	bool paused;		/* by this migration, and not given away */
+	bool ran;		/* before that */
+	uint64_t pause_ns;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void progress(struct migration_sender *s)
+{
+	struct migration_stats *stats = &s->src->stats;
+
+	stats->pages_sent = s->writer.nr_filled;
+	stats->zero_pages = s->writer.nr_zero;
+	stats->bytes_sent = s->src->ch->tx_bytes;
+	s->src->ops->progress(s->src->opaque, stats);
+}
+
+int migration_source__put_state(struct migration_source *src, uint32_t id, uint32_t instance,
+				const void *data, size_t len, struct error *err)
+{
+	struct migration_state_record head = {
+		.id = htole32(id),
+		.instance = htole32(instance),
+	};
+	struct iovec iov[2] = { { &head, sizeof(head) }, { (void *)data, len } };
+
+	src->sender->nr_states++;
+	return migration_stream__send(&src->sender->stream, MIGRATION_REC_STATE, iov, 2, err);
+}
+
+static int handshake(struct migration_sender *s, struct error *err)
+{
+	struct migration_terms terms = { .timeout_ms = s->src->params.timeout_ms };
+	struct migration_record rec;
+	struct iovec iov;
+	uint8_t *hello;
+	uint32_t len;
+	int ret;
+
+	if (getrandom(&terms.hash_seed, sizeof(terms.hash_seed), 0) != sizeof(terms.hash_seed))
+		return error__set(err, errno, "getrandom: %s", strerror(errno));
+	ret = migration_stream__send_preamble(&s->stream, err);
+	if (!ret)
+		ret = migration_stream__recv_preamble(&s->stream, err);
+	if (ret)
+		return ret;
+
+	hello = migration_machine__encode(&s->machine, &terms, &len);
+	if (!hello)
+		return error__set(err, ENOMEM, "no memory for the hello record");
+	iov = (struct iovec) { hello, len };
+	ret = migration_stream__send(&s->stream, MIGRATION_REC_HELLO, &iov, 1, err);
+	free(hello);
+	if (!ret)
+		ret = migration_stream__expect(&s->stream, MIGRATION_REC_HELLO_OK, 0, &rec, err);
+	if (!ret && migration_memory__init(&s->memory, &s->machine, terms.hash_seed))
+		ret = error__set(err, ENOMEM, "no memory to track pages");
+	return ret;
+}
+
+/* @always: even if the destination has it already, as far as the hash tells. */
+static int send_page(struct migration_sender *s, uint32_t region, uint64_t page, bool always,
+		     struct error *err)
+{
+	const struct migration_region *r = &s->machine.regions[region];
+	struct migration_hash *known = &s->memory.tracks[region].hashes[page];
+	void *copy = migration_writer__page(&s->writer);
+	uint64_t before = s->src->ch->tx_bytes;
+	struct migration_hash hash;
+	bool zero;
+	int ret;
+
+	/* The guest may write on: hash and send one copy, never the page itself. */
+	migration_copy__read_page(copy, r->hva + (page << MIGRATION_PAGE_SHIFT), r->memtype);
+	zero = migration_copy__is_zero(copy);
+	hash = zero ? s->memory.zero : migration_memory__hash(&s->memory, copy);
+	if (!always && migration_hash__equal(hash, *known))
+		return 0;
+	*known = hash;
+	s->src->stats.regions[region].pages_sent++;
+	ret = migration_writer__add(&s->writer, region, page, zero, err);
+	if (!ret && s->src->ch->tx_bytes != before)
+		progress(s);
+	return ret;
+}
+
+/* The pages of the region that are to be sent; @whole: look at all of them. */
+static int send_region(struct migration_sender *s, uint32_t region, bool whole, bool always,
+		       struct error *err)
+{
+	const struct migration_region *r = &s->machine.regions[region];
+	uint64_t page;
+	int ret, end;
+
+	if (whole)
+		migration_memory__add_all(&s->memory, region);
+	if (!s->memory.tracks[region].nr_todo)
+		return 0;
+	/* The destination waits for us meanwhile, with the same timeout. */
+	ret = migration_copy__begin(r, false, s->src->params.timeout_ms / 2, err);
+	if (ret)
+		return ret;
+	for (page = 0; !ret && migration_memory__take(&s->memory, region, &page); page++)
+		ret = send_page(s, region, page, always, err);
+	if (!ret)
+		ret = migration_writer__flush(&s->writer, err);
+	end = migration_copy__end(r, false, err);
+	return ret ? ret : end;
+}
+
+static int send_round(struct migration_sender *s, uint64_t round, struct error *err)
+{
+	struct migration_round_record rec = { .round = htole64(round) };
+	uint64_t before = s->writer.nr_filled + s->writer.nr_zero;
+	struct iovec iov = { &rec, sizeof(rec) };
+	struct migration_record answer;
+	uint32_t i;
+	int ret;
+
+	for (i = 0; i < s->machine.nr_regions; i++) {
+		/* What a fresh buffer holds at the destination is not known. */
+		ret = send_region(s, i, false, !round &&
+				  s->machine.regions[i].kind == MIGRATION_BUFFER, err);
+		if (ret)
+			return ret;
+	}
+	rec.pages = htole64(s->writer.nr_filled + s->writer.nr_zero - before);
+	ret = migration_stream__send(&s->stream, MIGRATION_REC_ROUND, &iov, 1, err);
+	if (ret)
+		return ret;
+	return migration_stream__expect(&s->stream, MIGRATION_REC_ROUND_OK, 0, &answer, err);
+}
+
+/*
+ * Is it time to stop the guest? What is left then is what is dirty, and all
+ * buffers, because what a GPU wrote to them is not known.
+ */
+static bool converged(const struct migration_sender *s, uint64_t dirty)
+{
+	const struct migration_stats *stats = &s->src->stats;
+	uint64_t buffers = 0, allowed;
+	uint32_t i;
+
+	for (i = 0; i < s->machine.nr_regions; i++)
+		if (s->machine.regions[i].kind == MIGRATION_BUFFER)
+			buffers += s->machine.regions[i].size;
+	allowed = stats->bytes_per_second / 1000 * s->src->params.downtime_limit_ms;
+	allowed = allowed > buffers ? allowed - buffers : 0;
+	/* Where the buffers take longest, less RAM would not help. */
+	if (allowed < buffers / 8)
+		allowed = buffers / 8;
+	return dirty <= FEW_PAGES || dirty * MIGRATION_PAGE_SIZE <= allowed;
+}
+
+static int precopy(struct migration_sender *s, struct error *err)
+{
+	struct migration_stats *stats = &s->src->stats;
+	uint64_t dirty, begin, ns;
+	uint32_t i, round;
+	int ret;
+
+	ret = s->src->ops->log_start(s->src->opaque, &s->memory, err);
+	if (ret)
+		return ret;
+	s->logging = true;
+	for (i = 0; i < s->machine.nr_regions; i++)
+		migration_memory__add_populated(&s->memory, i);
+	ret = s->src->ops->log_sync(s->src->opaque, &dirty, err);
+	if (ret)
+		return ret;
+
+	for (round = 0;; round++) {
+		stats->round_pages[round] = dirty;
+		stats->rounds = round + 1;
+		stats->remaining_pages = dirty;
+		progress(s);
+
+		begin = now_ns();
+		ret = send_round(s, round, err);
+		if (ret)
+			return ret;
+		ns = now_ns() - begin;
+		/* A pass of few pages is mostly the wait for its answer. */
+		if (dirty > FEW_PAGES || !stats->bytes_per_second)
+			stats->bytes_per_second = (double)dirty * MIGRATION_PAGE_SIZE * 1e9 /
+						  (ns ? ns : 1);
+
+		ret = s->src->ops->log_sync(s->src->opaque, &dirty, err);
+		if (ret)
+			return ret;
+		stats->remaining_pages = dirty;
+		progress(s);
+		if (round + 1 >= s->src->params.max_rounds || converged(s, dirty))
+			return 0;
+	}
+}
+
+static int send_end(struct migration_sender *s, struct error *err)
+{
+	struct migration_hash digests[MIGRATION_MAX_REGIONS], h;
+	struct migration_end_record end = {
+		.records = htole64(s->stream.tx_seq),
+		.pages = htole64(s->writer.nr_filled + s->writer.nr_zero),
+		.states = htole32(s->nr_states),
+		.runs = htole32(s->ran),
+		.nr_regions = htole32(s->machine.nr_regions),
+	};
+	struct iovec iov[2] = {
+		{ &end, sizeof(end) },
+		{ digests, s->machine.nr_regions * sizeof(*digests) },
+	};
+	uint32_t i;
+
+	for (i = 0; i < s->machine.nr_regions; i++) {
+		h = migration_memory__digest(&s->memory, i);
+		digests[i].low = htole64(h.low);
+		digests[i].high = htole64(h.high);
+	}
+	return migration_stream__send(&s->stream, MIGRATION_REC_END, iov, 2, err);
+}
+
+static int await_ready(struct migration_sender *s, struct error *err)
+{
+	struct migration_alive_record alive;
+	struct migration_ready_record ready;
+	struct migration_record rec;
+	uint64_t verified = 0;
+	int ret;
+
+	for (;;) {
+		ret = migration_stream__recv(&s->stream, &rec, err);
+		if (ret)
+			return ret;
+		if (rec.type == MIGRATION_REC_ALIVE && rec.length == sizeof(alive)) {
+			memcpy(&alive, rec.payload, sizeof(alive));
+			/* A destination that gets nowhere is not alive. */
+			if (le64toh(alive.pages) <= verified)
+				return error__set(err, EPROTO,
+						  "destination verified %" PRIu64 " pages, then %" PRIu64,
+						  verified, le64toh(alive.pages));
+			verified = le64toh(alive.pages);
+			continue;
+		}
+		if (rec.type != MIGRATION_REC_READY || rec.length != sizeof(ready))
+			return error__set(err, EPROTO,
+					  "destination sent a %s record of %u bytes where ready belongs",
+					  migration_record__name(rec.type), rec.length);
+		memcpy(&ready, rec.payload, sizeof(ready));
+		s->src->stats.bytes_verified = le64toh(ready.bytes);
+		return 0;
+	}
+}
+
+/*
+ * Refuse what is still to come, then look at what has come: RUNNING wins. A
+ * destination that tries to send it from now on fails, and does not start.
+ */
+static enum migration_outcome run_here_by_order(struct migration_sender *s, struct error *err)
+{
+	struct migration_channel *ch = s->src->ch;
+	struct error ignored = { "" };
+	struct migration_record rec;
+
+	ch->cancel_fd = -1;
+	if (ch->fd >= 0) {
+		shutdown(ch->fd, SHUT_RDWR);
+		if (!migration_stream__expect(&s->stream, MIGRATION_REC_RUNNING, 0, &rec, &ignored))
+			return MIGRATION_MOVED;
+	}
+	error__set(err, ECANCELED,
+		   "outcome unknown; the guest runs here because it was ordered to");
+	return MIGRATION_STAYED;
+}
+
+/*
+ * GO has been sent, and the destination may run the guest or never will. What it
+ * sent comes in order, RUNNING goes out before its vCPUs start, and before the
+ * connection can end:
+ *   RUNNING               it runs
+ *   ABORT, end, reset     it never started
+ *   anything else         unknown, and nothing but an order makes the guest run here
+ */
+static enum migration_outcome await_outcome(struct migration_sender *s, struct error *err)
+{
+	struct migration_channel *ch = s->src->ch;
+	char reason[sizeof(err->msg)];
+	struct migration_record rec;
+	struct error why;
+	bool unknown = false;
+	int ret;
+
+	for (;;) {
+		why.msg[0] = '\0';
+		ret = migration_channel__wait_input(ch, &why);
+		if (ret == -ECANCELED)
+			return run_here_by_order(s, err);
+		if (ret != -ETIMEDOUT) {
+			ret = migration_stream__expect(&s->stream, MIGRATION_REC_RUNNING, 0, &rec,
+						       &why);
+			if (!ret)
+				return MIGRATION_MOVED;
+			if (ret == -EPIPE || ret == -ECONNABORTED) {
+				error__set(err, -ret, "%s; the guest had not started there",
+					   why.msg);
+				return MIGRATION_STAYED;
+			}
+			/*
+			 * Out of step, or the connection is lost: nothing that could
+			 * come would tell anything. Without the connection a destination
+			 * that has not started will not.
+			 */
+			migration_channel__close(ch);
+		}
+		if (!unknown) {
+			snprintf(reason, sizeof(reason),
+				 "outcome unknown after the hand-over (%.300s): the guest may run at the destination",
+				 why.msg);
+			ch->cancel_fd = s->src->ops->unknown(s->src->opaque, reason);
+			ch->timeout_ms = 0;
+			unknown = true;
+		}
+	}
+}
+
+/* Stop the guest and send the rest. After an error nothing has been given away. */
+static int stop_and_copy(struct migration_sender *s, struct error *err)
+{
+	uint64_t dirty;
+	uint32_t i;
+	int ret;
+
+	s->pause_ns = now_ns();
+	ret = s->src->ops->pause(s->src->opaque, &s->ran, err);
+	if (ret)
+		return ret;
+	s->paused = true;
+	ret = s->src->ops->log_sync(s->src->opaque, &dirty, err);
+	if (ret)
+		return ret;
+	s->src->stats.remaining_pages = dirty;
+	progress(s);
+	for (i = 0; i < s->machine.nr_regions; i++) {
+		ret = send_region(s, i, s->machine.regions[i].kind == MIGRATION_BUFFER, false, err);
+		if (ret)
+			return ret;
+	}
+	s->src->stats.remaining_pages = 0;
+	ret = s->src->ops->save(s->src->opaque, s->src, err);
+	if (!ret)
+		ret = send_end(s, err);
+	if (!ret)
+		ret = await_ready(s, err);
+	return ret;
+}
+
+static enum migration_outcome hand_over(struct migration_sender *s, struct error *err)
+{
+	enum migration_outcome outcome;
+
+	if (s->src->ops->commit(s->src->opaque, err))
+		return MIGRATION_STAYED;
+	s->src->ch->cancel_fd = -1;
+	/* A GO that could not be sent whole cannot be obeyed. */
+	if (migration_stream__send(&s->stream, MIGRATION_REC_GO, NULL, 0, err))
+		return MIGRATION_STAYED;
+	outcome = await_outcome(s, err);
+	if (outcome == MIGRATION_MOVED)
+		s->src->stats.downtime_ms = (now_ns() - s->pause_ns) / 1000000;
+	return outcome;
+}
+
+static int run_until_ready(struct migration_sender *s, struct error *err)
+{
+	struct migration_source *src = s->src;
+	uint32_t i;
+	int ret;
+
+	if (migration_stream__init(&s->stream, src->ch) ||
+	    migration_writer__init(&s->writer, &s->stream))
+		return error__set(err, ENOMEM, "no memory for the migration's buffers");
+	ret = src->ops->describe(src->opaque, &s->machine, err);
+	if (ret)
+		return ret;
+	s->described = true;
+	src->stats.nr_regions = s->machine.nr_regions;
+	for (i = 0; i < s->machine.nr_regions; i++) {
+		src->stats.regions[i].kind = s->machine.regions[i].kind;
+		src->stats.regions[i].size = s->machine.regions[i].size;
+		memcpy(src->stats.regions[i].name, s->machine.regions[i].name,
+		       sizeof(src->stats.regions[i].name));
+	}
+	ret = handshake(s, err);
+	if (!ret)
+		ret = precopy(s, err);
+	if (!ret)
+		ret = stop_and_copy(s, err);
+	return ret;
+}
+
+enum migration_outcome migration_source__run(struct migration_source *src, struct error *err)
+{
+	enum migration_outcome outcome = MIGRATION_STAYED;
+	struct migration_sender *s;
+	char reason[sizeof(err->msg) + 16];
+
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		error__set(err, ENOMEM, "no memory for a migration");
+		return MIGRATION_STAYED;
+	}
+	s->src = src;
+	src->sender = s;
+	memset(&src->stats, 0, sizeof(src->stats));
+
+	if (!run_until_ready(s, err))
+		outcome = hand_over(s, err);
+
+	/* The guest first: the peer may be slow to hear why. */
+	if (outcome == MIGRATION_STAYED && s->paused)
+		src->ops->resume(src->opaque);
+	if (outcome == MIGRATION_STAYED && s->stream.buf) {
+		snprintf(reason, sizeof(reason), "source: %s", err->msg);
+		src->ch->cancel_fd = -1;
+		src->ch->timeout_ms = ABORT_TIMEOUT_MS;
+		migration_stream__send_abort(&s->stream, reason);
+	}
+	progress(s);
+	if (s->logging)
+		src->ops->log_stop(src->opaque);
+	migration_channel__close(src->ch);
+	migration_memory__exit(&s->memory);
+	migration_writer__exit(&s->writer);
+	migration_stream__exit(&s->stream);
+	if (s->described)
+		src->ops->release(src->opaque);
+	src->sender = NULL;
+	free(s);
+	return outcome;
+}
