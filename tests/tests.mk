@@ -4,7 +4,7 @@
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 # The oracle is made from the manuals; nothing of the product is linked into it.
-T_CFLAGS = $(filter-out -Iuserspace%,$(U_CFLAGS)) -Itests -Itests/oracle -Itests/conformance/lib
+T_CFLAGS = $(filter-out -Iuserspace%,$(U_CFLAGS)) -Itests -Itests/oracle -Itests/conformance
 ORACLE_O := $(patsubst %.c,$(B)/%.o,$(filter-out %/trace_report.c,$(wildcard tests/oracle/*.c)))
 
 $(B)/tests/oracle/%.o: tests/oracle/%.c
@@ -27,11 +27,15 @@ $(B)/tests/unit/test_oracle_%: tests/unit/test_oracle_%.c $(ORACLE_O)
 # Programs that run in the emulated machines.
 CONFORMANCE := $(patsubst %.c,$(B)/%,$(wildcard tests/conformance/*.c))
 HEAPS := $(patsubst %.c,$(B)/%,$(wildcard tests/heaps/*.c))
-CONFORMANCE_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/conformance/lib/*.c))
+CONFORMANCE_O := $(patsubst tests/%,$(B)/tests/%.o,$(basename $(wildcard tests/conformance/lib/*.[cS])))
 
 $(B)/tests/conformance/lib/%.o: tests/conformance/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(T_CFLAGS) -c $< -o $@
+
+$(B)/tests/conformance/lib/%.o: tests/conformance/lib/%.S
+	@mkdir -p $(@D)
+	$(CC) -c $< -o $@
 
 $(CONFORMANCE) $(HEAPS): $(B)/tests/%: tests/%.c $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
