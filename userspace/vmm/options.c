@@ -2,13 +2,13 @@
 /* Command line of `dmapat-vmm run`; called by main.c. */
 #include "vmm/options.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "size.h"
 #include "vmm/memory.h"
 #include "vmm/util.h"
 
@@ -57,45 +57,10 @@ static const struct option options__long[] = {
 	{ 0 }
 };
 
-int options__parse_size(const char *text, uint64_t *size)
-{
-	unsigned int shift = 0;
-	uint64_t value;
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return -EINVAL;
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno)
-		return -ERANGE;
-	switch (*end) {
-	case 'T': case 't':
-		shift += 10;
-		/* fall through */
-	case 'G': case 'g':
-		shift += 10;
-		/* fall through */
-	case 'M': case 'm':
-		shift += 10;
-		/* fall through */
-	case 'K': case 'k':
-		shift += 10;
-		end++;
-		break;
-	}
-	if (*end)
-		return -EINVAL;
-	if (shift && value >> (64 - shift))
-		return -ERANGE;
-	*size = value << shift;
-	return 0;
-}
-
 static int options__number(const char *name, const char *text, uint64_t min, uint64_t max,
 			   uint64_t *value, struct error *err)
 {
-	if (options__parse_size(text, value) < 0)
+	if (size_parse(text, value) < 0)
 		return error__set(err, EINVAL, "--%s %s: not a number or a size", name, text);
 	if (*value < min || *value > max)
 		return error__set(err, EINVAL, "--%s %s: not between %" PRIu64 " and %" PRIu64,
@@ -117,7 +82,7 @@ static int options__gpu(struct options *opts, const char *arg, struct error *err
 	gpu->offset = GPU_OFFSET_AUTO;
 	if (comma) {
 		if (strncmp(comma, ",offset=", 8) ||
-		    options__parse_size(comma + 8, &gpu->offset) < 0)
+		    size_parse(comma + 8, &gpu->offset) < 0)
 			return error__set(err, EINVAL,
 					  "--gpu-proc %s: after the socket only ,offset=SIZE may come",
 					  arg);

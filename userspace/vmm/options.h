@@ -51,7 +51,4 @@ enum options_result options__parse(struct options *opts, int argc, char **argv, 
 void options__free(struct options *opts);
 extern const char options__usage[];
 
-/* "64M", "0x1000", "1G": bytes; -EINVAL, -ERANGE. */
-int options__parse_size(const char *text, uint64_t *size);
-
 #endif /* VMM_OPTIONS_H */

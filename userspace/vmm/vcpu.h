@@ -47,6 +47,8 @@ int vcpu__set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct er
 int vcpu__start(struct vcpu *vcpu, struct error *err);
 /* Make KVM_RUN return. From any thread. */
 void vcpu__kick(struct vcpu *vcpu);
+/* Wait for the thread to end, which vm->exiting makes it do. */
+void vcpu__stop(struct vcpu *vcpu);
 void vcpu__destroy(struct vcpu *vcpu);
 
 #endif /* VMM_VCPU_H */

@@ -72,6 +72,7 @@ struct vm {
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_cond;
 	enum vm_status status;
+	bool launched;			/* setup is done: cont and migrate make sense */
 	bool exiting;			/* vCPU threads leave, the event loop ends */
 	int exit_status;		/* of the process: enum exit_status or the guest's */
 
@@ -116,5 +117,19 @@ void vm__exit(struct vm *vm, int exit_status);
  * after the write. A no-op while nothing logs.
  */
 void vm__mark_dirty(struct vm *vm, uint64_t gpa, uint64_t len);
+
+/* Called by run.c: KVM, RAM, window and vCPUs, without a guest; and back. */
+int vm__create(struct vm *vm, const struct options *opts, struct loop *loop, struct error *err);
+void vm__destroy(struct vm *vm);
+/* End the vCPU threads, so that nobody runs who sends events. */
+void vm__stop_vcpus(struct vm *vm);
+/* Start the vCPU threads; they wait for vm__resume(). */
+int vm__start_vcpus(struct vm *vm, struct error *err);
+
+/*
+ * From a vCPU's thread, which cannot wait for itself: stop all vCPUs. The status
+ * says whether `cont` makes sense. The caller sends the event.
+ */
+void vm__stop_from_vcpu(struct vm *vm, enum vm_status status);
 
 #endif /* VMM_VM_H */

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * mode=touch: read and write a few pages of each buffer, and say what was found.
+ * With `mark`, the accesses stand between two magic breaks, and nothing else does.
+ */
+#include "cpu.h"
+#include "payload.h"
+
+#define TOUCH_WORDS	4	/* in each page touched */
+#define TOUCH_PAGES	4	/* the first ones, spread over the buffer */
+
+static uint64_t touch_pattern(uint64_t gpa, unsigned int i)
+{
+	return 0xd0a9a700d0a9a700ULL ^ gpa << 8 ^ i;
+}
+
+unsigned int touch_buffer(uint64_t gpa, uint64_t size, bool mark, uint64_t *first)
+{
+	uint64_t pages = size / PAGE_SIZE, values[TOUCH_PAGES][TOUCH_WORDS];
+	unsigned int n = pages < TOUCH_PAGES ? pages : TOUCH_PAGES, bad = 0, i, p;
+	uint64_t gpas[TOUCH_PAGES];
+
+	for (p = 0; p < n; p++)
+		gpas[p] = gpa + p * (pages / n) * PAGE_SIZE;
+
+	if (mark)
+		cpu_magic_break();
+	*first = *(volatile uint64_t *)gpa;
+	for (p = 0; p < n; p++) {
+		volatile uint64_t *page = (volatile uint64_t *)gpas[p];
+
+		for (i = 0; i < TOUCH_WORDS; i++)
+			page[i] = touch_pattern(gpas[p], i);
+		cpu_mfence();
+		for (i = 0; i < TOUCH_WORDS; i++)
+			values[p][i] = page[i];
+	}
+	if (mark)
+		cpu_magic_break();
+
+	for (p = 0; p < n; p++) {
+		for (i = 0; i < TOUCH_WORDS; i++)
+			bad += values[p][i] != touch_pattern(gpas[p], i);
+	}
+	return bad;
+}
+
+void touch_run(const struct boot_info *info)
+{
+	bool mark = cmdline_has(info->cmdline, "mark");
+	unsigned int i, bad, all = 0;
+	uint64_t gpa, first;
+
+	for (i = 0; i < info->nr_buffers; i++) {
+		const struct boot_info_buffer *buf = &info->buffers[i];
+
+		gpa = info->window_gpa + buf->offset;
+		bad = touch_buffer(gpa, buf->size, mark, &first);
+		all += bad;
+		print("touch %s gpa 0x%llx size 0x%llx pat %s held 0x%llx wrong %d\n", buf->name,
+		      (unsigned long long)gpa, (unsigned long long)buf->size,
+		      memtype_name(memtype_of_buffer(info, i)), (unsigned long long)first,
+		      (int)bad);
+	}
+	print("touched %d buffers, wrong words %d\n", (int)info->nr_buffers, (int)all);
+	payload_exit(all ? PAYLOAD_MISMATCH : PAYLOAD_OK);
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * mode=write: write every page of RAM and of the buffers, pass after pass, for
+ * ever, and verify all of it when the VM was migrated (the generation port
+ * changes) or somebody types `v`. mode=verify: one pass, one verification.
+ * pattern.h says what is where.
+ *
+ * ram=SIZE limits the RAM that is written, pace=N spins between two pages,
+ * verifies=N ends after N verifications.
+ */
+#include "cpu.h"
+#include "pattern.h"
+#include "payload.h"
+
+#define PORT_GENERATION	0xf0
+#define POLL_PAGES	16	/* pages between two looks at the ports: each is a VM exit */
+#define MAX_REPORTS	8	/* wrong pages that are described one by one */
+
+extern const uint64_t _image_start[], _image_end[];
+
+/* Volatile, so that each step is in memory when the next one starts. */
+static volatile struct progress *const progress = (volatile struct progress *)PROGRESS_GPA;
+static uint64_t image_sum;
+
+/* Code and constants, too, have to arrive unchanged. */
+static uint64_t sum_image(void)
+{
+	uint64_t sum = 0;
+	const uint64_t *p;
+
+	for (p = _image_start; p < _image_end; p++)
+		sum = pattern_word((uint64_t)p, sum, *p);
+	return sum;
+}
+
+static void write_page(uint64_t gpa, uint64_t generation)
+{
+	volatile uint64_t *page = (volatile uint64_t *)gpa;
+	uint64_t i;
+
+	for (i = 0; i < PAGE_WORDS; i++)
+		page[i] = pattern_word(gpa, generation, i);
+}
+
+/* How many bytes of the page are not what they must be. */
+static uint64_t check_page(uint64_t gpa, uint64_t generation, bool report)
+{
+	const volatile uint64_t *page = (const volatile uint64_t *)gpa;
+	uint64_t i, diff, bytes = 0, first = PAGE_WORDS, held = 0;
+
+	for (i = 0; i < PAGE_WORDS; i++) {
+		uint64_t word = page[i];
+
+		diff = word ^ pattern_word(gpa, generation, i);
+		if (diff && first == PAGE_WORDS) {
+			first = i;
+			held = word;
+		}
+		for (; diff; diff >>= 8)
+			bytes += (diff & 0xff) != 0;
+	}
+	if (bytes && report)
+		print("mismatch gpa 0x%llx generation %llu: word %llu holds 0x%llx, wanted 0x%llx, %llu bytes differ\n",
+		      (unsigned long long)gpa, (unsigned long long)generation,
+		      (unsigned long long)first, (unsigned long long)held,
+		      (unsigned long long)pattern_word(gpa, generation, first),
+		      (unsigned long long)bytes);
+	return bytes;
+}
+
+/* @written is the caller's register: the progress page can be stale, too. */
+static uint64_t verify(uint64_t written)
+{
+	uint64_t mismatches = 0, bytes = 0, index = 0, bad, r, p;
+	unsigned int reports = 0;
+
+	cpu_mfence();
+	if (progress->written != written) {
+		print("mismatch progress page: holds %llu, register: %llu\n",
+		      (unsigned long long)progress->written, (unsigned long long)written);
+		mismatches += sizeof(progress->written);
+	}
+	for (r = 0; r < progress->nr_ranges; r++) {
+		for (p = 0; p < progress->ranges[r].pages; p++, index++) {
+			bad = check_page(progress->ranges[r].gpa + p * PAGE_SIZE,
+					 pattern_generation(progress, written, index),
+					 reports < MAX_REPORTS);
+			reports += bad != 0;
+			mismatches += bad;
+			bytes += PAGE_SIZE;
+		}
+	}
+	bad = (uint64_t)_image_end - (uint64_t)_image_start;
+	bytes += bad;
+	if (sum_image() != image_sum) {
+		print("mismatch image: its checksum has changed\n");
+		mismatches += bad;
+	}
+	print("verified %llu mismatches %llu generation %llu migrations %llu\n",
+	      (unsigned long long)bytes, (unsigned long long)mismatches,
+	      (unsigned long long)pattern_generation(progress, written, 0),
+	      (unsigned long long)cpu_inl(PORT_GENERATION));
+	return mismatches;
+}
+
+static void add_range(uint64_t gpa, uint64_t pages)
+{
+	if (!pages)
+		return;
+	progress->ranges[progress->nr_ranges++] = (struct progress_range) { gpa, pages };
+	progress->nr_pages += pages;
+}
+
+static void plan(const struct boot_info *info)
+{
+	uint64_t start = paging_free_start(), size = info->ram_size - start;
+	uint64_t limit = cmdline_number(info->cmdline, "ram", size);
+	unsigned int i;
+
+	progress->nr_ranges = 0;
+	progress->nr_pages = 0;
+	add_range(start, (limit < size ? limit : size) / PAGE_SIZE);
+	for (i = 0; i < info->nr_buffers; i++)
+		add_range(info->window_gpa + info->buffers[i].offset,
+			  info->buffers[i].size / PAGE_SIZE);
+	progress->written = 0;
+	progress->magic = PROGRESS_MAGIC;
+	image_sum = sum_image();
+}
+
+static void spin(uint64_t n)
+{
+	while (n--)
+		cpu_pause();
+}
+
+struct watch {
+	uint32_t migrations;
+	uint64_t left;		/* verifications until the end; 0: there is none */
+	bool bad;
+};
+
+static void look(struct watch *watch, uint64_t written)
+{
+	uint32_t migrations = cpu_inl(PORT_GENERATION);
+	bool asked = console_poll() == 'v';
+
+	if (!asked && migrations == watch->migrations)
+		return;
+	watch->migrations = migrations;
+	watch->bad |= verify(written) != 0;
+	if (watch->left && --watch->left == 0)
+		payload_exit(watch->bad ? PAYLOAD_MISMATCH : PAYLOAD_OK);
+}
+
+/* One pass over all pages. */
+static void pass(uint64_t generation, uint64_t pace, struct watch *watch)
+{
+	uint64_t written = (generation - 1) * progress->nr_pages, r, p;
+
+	for (r = 0; r < progress->nr_ranges; r++) {
+		for (p = 0; p < progress->ranges[r].pages; p++) {
+			write_page(progress->ranges[r].gpa + p * PAGE_SIZE, generation);
+			progress->written = ++written;
+			spin(pace);
+			if (watch && written % POLL_PAGES == 0)
+				look(watch, written);
+		}
+	}
+}
+
+void write_run(const struct boot_info *info, bool forever)
+{
+	uint64_t pace = cmdline_number(info->cmdline, "pace", 0), generation;
+	struct watch watch = {
+		.migrations = cpu_inl(PORT_GENERATION),
+		.left = cmdline_number(info->cmdline, "verifies", 0),
+	};
+
+	plan(info);
+	/* The first pass has no generation before it to compare with. */
+	pass(1, 0, NULL);
+	print("writing %llu pages of RAM and %d buffers\n",
+	      (unsigned long long)progress->nr_pages, (int)info->nr_buffers);
+	if (!forever)
+		payload_exit(verify(progress->nr_pages) ? PAYLOAD_MISMATCH : PAYLOAD_OK);
+	for (generation = 2;; generation++)
+		pass(generation, pace, &watch);
+}
