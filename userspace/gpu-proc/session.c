@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define REQUEST_TIMEOUT_MS	5000	/* for the rest of a message that has begun */
-#define STOP_TIMEOUT_MS		1000	/* for the answers to the last UNMAPs */
+#define STOP_TIMEOUT_MS		500	/* for the answers to the last UNMAPs */
 
 enum {
 	POLL_SIGNAL,
@@ -86,28 +86,12 @@ static int serve_request(struct session *session)
 	return 1;
 }
 
-/* 0, or -1: failed. */
-static int serve_backend_socket(struct session *session)
-{
-	int ret = shmem_read_reply(&session->shmem);
-
-	if (ret == 0) {
-		log_warn("the front-end closed the back-end socket");
-		shmem_close_socket(&session->shmem);
-	}
-	return ret < 0 ? -1 : 0;
-}
-
 static int serve_signal(struct session *session)
 {
 	switch (signals_read(session->signal_fd)) {
 	case SIGNAL_STOP:
-		if (session->stopping || session->shmem.sock < 0) {
-			session->stopping = true;
-			break;
-		}
 		session->stopping = true;
-		return shmem_unmap_all(&session->shmem);
+		return session->shmem.sock < 0 ? 0 : shmem_unmap_all(&session->shmem);
 	case SIGNAL_FILL:
 		buffer_fill_all(session->shmem.buffers, session->shmem.nbuffers);
 		break;
@@ -142,7 +126,7 @@ static bool serve(struct session *session, struct pollfd *pfds, enum session_end
 		return true;
 
 	/* Before the main socket: an answer counts before the request behind it. */
-	if (pfds[POLL_BACKEND].revents && serve_backend_socket(session) < 0)
+	if (pfds[POLL_BACKEND].revents && shmem_read_replies(&session->shmem) < 0)
 		return true;
 
 	/* Before the main socket, too: a request may close or replace the fd. */

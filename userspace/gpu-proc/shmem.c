@@ -154,7 +154,8 @@ static void complete(struct shmem *shmem, uint64_t value)
 	}
 }
 
-int shmem_read_reply(struct shmem *shmem)
+/* Read one answer. 1: done; 0: the front-end closed the socket. */
+static int read_reply(struct shmem *shmem)
 {
 	const struct shmem_request *oldest = &shmem->pending[shmem->first];
 	struct vhost_user_msg msg;
@@ -197,26 +198,34 @@ int shmem_read_reply(struct shmem *shmem)
 	return 1;
 }
 
-int shmem_reset(struct shmem *shmem)
+int shmem_read_replies(struct shmem *shmem)
 {
 	struct pollfd pfd = { .fd = shmem->sock, .events = POLLIN };
-	unsigned int i;
 	int ret;
+
+	while (shmem->sock >= 0 && poll(&pfd, 1, 0) > 0) {
+		ret = read_reply(shmem);
+		if (ret < 0)
+			return -1;
+		if (!ret) {
+			log_warn("the front-end closed the back-end socket");
+			shmem_close_socket(shmem);
+		}
+	}
+	return 0;
+}
+
+int shmem_reset(struct shmem *shmem)
+{
+	unsigned int i;
 
 	/*
 	 * What the front-end mapped before the reset, it has answered before:
 	 * those answers are here already. What is unanswered then, it will map
 	 * after the reset.
 	 */
-	while (shmem->npending && poll(&pfd, 1, 0) > 0) {
-		ret = shmem_read_reply(shmem);
-		if (ret < 0)
-			return -1;
-		if (!ret) {
-			shmem_close_socket(shmem);
-			break;
-		}
-	}
+	if (shmem_read_replies(shmem) < 0)
+		return -1;
 	for (i = 0; i < shmem->nbuffers; i++)
 		if (shmem->state[i] == SHMEM_MAPPED)
 			shmem->state[i] = SHMEM_UNMAPPED;

@@ -53,8 +53,8 @@ void shmem_close_socket(struct shmem *shmem);
 int shmem_map_all(struct shmem *shmem);
 int shmem_unmap_all(struct shmem *shmem);
 
-/* Read one answer. 1: done; 0: the front-end closed the socket. */
-int shmem_read_reply(struct shmem *shmem);
+/* Read the answers that are there. If the front-end closed the socket, it is closed here, too. */
+int shmem_read_replies(struct shmem *shmem);
 
 /* The front-end has reset the device, and with it removed the mappings. */
 int shmem_reset(struct shmem *shmem);
