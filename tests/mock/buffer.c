@@ -313,11 +313,6 @@ static int mock_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	struct mock_buffer *buffer = dmabuf->priv;
 	struct mock_pages *mem = buffer->mem;
 	void *vaddr;
-	int ret;
-
-	ret = commanded_error(buffer, DMAPAT_MOCK_OP_VMAP);
-	if (ret)
-		return ret;
 
 	vaddr = vmap(mem->pages, mem->nr, VM_MAP, pgprot_of(PAGE_KERNEL, buffer->types.page));
 	if (!vaddr)

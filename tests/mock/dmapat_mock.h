@@ -18,7 +18,7 @@
 /* How a buffer is made */
 #define DMAPAT_MOCK_REGISTERED	(1 << 0)	/* dmabuf_memtype.ko can ask the exporter */
 #define DMAPAT_MOCK_DYNAMIC	(1 << 1)	/* has pin and unpin: may move */
-#define DMAPAT_MOCK_TAILS	(1 << 2)	/* 64 KiB chunks, refcount on their first pages only */
+#define DMAPAT_MOCK_TAILS	(1 << 2)	/* 64 KiB chunks, refcount on first pages only */
 #define DMAPAT_MOCK_HUGE	(1 << 3)	/* 2 MiB chunks, mapped by 2 MiB entries */
 #define DMAPAT_MOCK_LAZY	(1 << 4)	/* VMA states WB; only the entry has the type */
 
@@ -73,14 +73,13 @@ struct dmapat_mock_change {
 	__u32 reserved;
 };
 
-/* Operations that can be told to fail */
+/* Operations that can be told to fail; a vmap that fails makes the core WARN. */
 enum dmapat_mock_op {
 	DMAPAT_MOCK_OP_ATTACH,
 	DMAPAT_MOCK_OP_PIN,
 	DMAPAT_MOCK_OP_MAP_DMA,
 	DMAPAT_MOCK_OP_MMAP,
 	DMAPAT_MOCK_OP_FAULT,		/* ENOMEM: out of memory; others: SIGBUS */
-	DMAPAT_MOCK_OP_VMAP,
 	DMAPAT_MOCK_OP_MEMTYPE,
 	DMAPAT_MOCK_OP_COUNT,
 };
