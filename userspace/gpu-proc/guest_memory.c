@@ -29,7 +29,7 @@ static int check_region(const struct vhost_user_memory *table, unsigned int i)
 	unsigned int j;
 
 	if (!r->size || wraps(r->guest_phys_addr, r->size) || wraps(r->user_addr, r->size) ||
-	    wraps(r->mmap_offset, r->size) || r->mmap_offset + r->size > INT64_MAX) {
+	    r->size > INT64_MAX || r->mmap_offset > INT64_MAX - r->size) {
 		log_error("memory region %u: size 0x%llx at guest 0x%llx, user 0x%llx, file offset 0x%llx: empty, or wraps around",
 			  i, (unsigned long long)r->size, (unsigned long long)r->guest_phys_addr,
 			  (unsigned long long)r->user_addr, (unsigned long long)r->mmap_offset);
