@@ -47,12 +47,6 @@
 #include "kvm_dmabuf.h"
 #include "kvm_memtype.h"
 
-/* Bindings of one VM. Lives from the first bind to the end of the VM. */
-struct kvm_dmabuf {
-	rwlock_t lock;
-	struct rb_root_cached bindings;		/* by hva, not overlapping */
-};
-
 struct kvm_dmabuf_binding {
 	struct interval_tree_node hva;
 	struct kref ref;
@@ -385,6 +379,7 @@ static int kvm_dmabuf_bind(struct kvm *kvm, struct kvm_dma_buf *arg)
 		}
 		rwlock_init(&d->lock);
 		d->bindings = RB_ROOT_CACHED;
+		d->first = ULONG_MAX;
 		/* Pairs with the address dependency of whoever loads it. */
 		smp_store_release(&kvm->dmabuf, d);
 	}
@@ -437,6 +432,8 @@ static int kvm_dmabuf_bind(struct kvm *kvm, struct kvm_dma_buf *arg)
 
 	write_lock(&d->lock);
 	interval_tree_insert(&b->hva, &d->bindings);
+	WRITE_ONCE(d->first, min(d->first, b->hva.start));
+	WRITE_ONCE(d->last, max(d->last, b->hva.last));
 	write_unlock(&d->lock);
 
 	/*
@@ -614,15 +611,16 @@ static int kvm_dmabuf_faultin_bound(struct kvm_dmabuf_binding *b, struct kvm_pag
 int kvm_dmabuf_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	struct kvm_dmabuf *d = vcpu->kvm->dmabuf;
+	struct kvm_memory_slot *slot = fault->slot;
 	struct kvm_dmabuf_binding *b;
 	unsigned long hva;
 	int r;
 
 	/* A write to a read-only slot is emulated, whatever is behind it. */
-	if (fault->write && (fault->slot->flags & KVM_MEM_READONLY))
+	if (fault->write && (slot->flags & KVM_MEM_READONLY))
 		return RET_PF_INVALID;
 
-	hva = __gfn_to_hva_memslot(fault->slot, fault->gfn);
+	hva = __gfn_to_hva_memslot(slot, fault->gfn);
 
 	read_lock(&d->lock);
 	b = kvm_dmabuf_find(d, hva, hva);

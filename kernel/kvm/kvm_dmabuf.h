@@ -2,20 +2,38 @@
 /*
  * DMA-bufs bound to ranges of guest memory. Called by KVM (hooks).
  *
- * kvm->dmabuf is NULL until the first bind; KVM asks here only where it is set,
- * so a VM without bindings pays one load and one branch.
+ * kvm->dmabuf is NULL until the first bind: a VM without bindings pays one load
+ * and one branch.
  */
 #ifndef __KVM_X86_KVM_DMABUF_H
 #define __KVM_X86_KVM_DMABUF_H
 
-#include <linux/types.h>
+#include <linux/kvm_host.h>
+#include <linux/rbtree.h>
 #include <uapi/linux/kvm_dmabuf.h>
 
-struct kvm;
-struct kvm_memory_slot;
 struct kvm_page_fault;
-struct kvm_vcpu;
 struct mmu_notifier_range;
+
+/* Bindings of one VM. Lives from the first bind to the end of the VM. */
+struct kvm_dmabuf {
+	rwlock_t lock;
+	struct rb_root_cached bindings;		/* by hva, not overlapping */
+	/* Where bindings are or have been: slots elsewhere need no look at the tree. */
+	unsigned long first, last;
+};
+
+/*
+ * Can a page of @slot be bound? Not locked: a bind that this misses zaps later,
+ * and the fault is retried.
+ */
+static inline bool kvm_dmabuf_may_cover(struct kvm *kvm, const struct kvm_memory_slot *slot)
+{
+	const struct kvm_dmabuf *d = READ_ONCE(kvm->dmabuf);
+
+	return unlikely(d) && slot->userspace_addr <= READ_ONCE(d->last) &&
+	       slot->userspace_addr + slot->npages * PAGE_SIZE > READ_ONCE(d->first);
+}
 
 /* VM ioctls with our own magic; -ENOTTY: not ours. */
 int kvm_dmabuf_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);

@@ -55,12 +55,9 @@ static u64 memtype_leaf_mask(void)
 	return shadow_memtype_mask ? shadow_memtype_mask : _PAGE_PWT | _PAGE_PCD;
 }
 
-u64 kvm_memtype_set_leaf(u64 spte, enum kvm_memtype_leaf leaf)
+u64 __kvm_memtype_set_leaf(u64 spte, enum kvm_memtype_leaf leaf)
 {
 	u64 bits;
-
-	if (likely(leaf == KVM_MEMTYPE_LEAF_STOCK))
-		return spte;
 
 	if (shadow_memtype_mask)
 		bits = (u64)(leaf == KVM_MEMTYPE_LEAF_WC ? DMABUF_MEMTYPE_WC :

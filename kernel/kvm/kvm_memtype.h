@@ -30,8 +30,13 @@ enum kvm_memtype_leaf {
  */
 enum kvm_memtype_leaf kvm_memtype_leaf_for(int host_memtype);
 
+u64 __kvm_memtype_set_leaf(u64 spte, enum kvm_memtype_leaf leaf);
+
 /* The leaf @spte with the memory type that @leaf asks for. */
-u64 kvm_memtype_set_leaf(u64 spte, enum kvm_memtype_leaf leaf);
+static inline u64 kvm_memtype_set_leaf(u64 spte, enum kvm_memtype_leaf leaf)
+{
+	return likely(leaf == KVM_MEMTYPE_LEAF_STOCK) ? spte : __kvm_memtype_set_leaf(spte, leaf);
+}
 
 /* @new_spte with @old_spte's memory type; both map the same frame. */
 u64 kvm_memtype_keep_leaf(u64 old_spte, u64 new_spte);

@@ -207,7 +207,7 @@ static void large_pages(void)
 	 */
 	test_assert(!vm_set_slot(&vm, 1, WINDOW_GPA, WINDOW_SIZE - 2 * MIB, window,
 				 KVM_MEM_LOG_DIRTY_PAGES));
-	traced_access("2m-logged", gva + 8, "WC", "WC", 0);
+	traced_access("2m-logged", gva, "WC", "WC", 0);
 	test_errno(vm_get_memtype(&vm, gpa, &memtype), 0, "query while logging");
 	test_eq(memtype.leaf_memtype, WC, "logging on");
 	test_eq(memtype.flags, KVM_MEMTYPE_BOUND | KVM_MEMTYPE_MAPPED, "and its flags");
