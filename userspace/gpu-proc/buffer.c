@@ -8,8 +8,10 @@
 #include "log.h"
 #include "memtype.h"
 
+#include <linux/dma-buf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -67,6 +69,11 @@ static int buffer_create(struct buffer *buffer, const struct buffer_spec *spec, 
 		log_error("%s: not allocated", buffer->label);
 		return -1;
 	}
+	/* The front-end has no other way to know what it is called. */
+	if (*spec->name && ioctl(buffer->fd, DMA_BUF_SET_NAME, spec->name) < 0) {
+		log_error("%s: cannot name the DMA-buf: %m", buffer->label);
+		goto out_destroy;
+	}
 	size = lseek(buffer->fd, 0, SEEK_END);
 	if (size < 0 || (uint64_t)size < spec->size) {
 		log_error("%s: asked for %llu bytes, the buffer has %lld", buffer->label,
@@ -116,5 +123,7 @@ int buffer_fill_all(struct buffer *buffers, unsigned int count)
 	for (i = 0; i < count; i++)
 		if (buffer_fill(&buffers[i]) < 0)
 			ret = -1;
+	if (!ret)
+		log_info("%u buffers filled again", count);
 	return ret;
 }
