@@ -7,9 +7,10 @@ GUEST_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototy
 	-Iuserspace -Itests/guest
 GUEST_LDFLAGS = -nostdlib -static -no-pie -Wl,-T,tests/guest/payload.lds \
 	-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096
+GUEST_FILES := $(B)/tests/guest/payload.elf
 GUEST_OBJS := $(patsubst %,$(B)/%.o,$(basename $(wildcard tests/guest/*.[cS])))
 
-guest: $(B)/tests/guest/payload.elf
+guest: $(GUEST_FILES)
 
 $(B)/tests/guest/%.o: tests/guest/%.c
 	@mkdir -p $(@D)
@@ -19,7 +20,7 @@ $(B)/tests/guest/%.o: tests/guest/%.S
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) -c $< -o $@
 
-$(B)/tests/guest/payload.elf: $(GUEST_OBJS) tests/guest/payload.lds
+$(GUEST_FILES): $(GUEST_OBJS) tests/guest/payload.lds
 	$(CC) $(GUEST_LDFLAGS) $(GUEST_OBJS) -o $@
 
 .PHONY: guest

@@ -63,7 +63,10 @@ void touch_run(const struct boot_info *info) __attribute__((noreturn));
 void write_run(const struct boot_info *info, bool forever) __attribute__((noreturn));
 void probe_run(const struct boot_info *info) __attribute__((noreturn));
 
-/* touch.c: write and read back some words of a buffer. Returns how many are wrong. */
-unsigned int touch_buffer(uint64_t gpa, uint64_t size, bool mark, uint64_t *first);
+/*
+ * touch.c: write and read back some words of buffer @n. Returns how many are wrong;
+ * @first gets what the buffer began with.
+ */
+unsigned int touch_buffer(const struct boot_info *info, unsigned int n, uint64_t *first);
 
 #endif /* GUEST_PAYLOAD_H */

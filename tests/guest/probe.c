@@ -20,14 +20,12 @@ static unsigned int wrong;
 
 static void touch_all(const struct boot_info *info, const char *what, const char *type)
 {
-	bool mark = cmdline_has(info->cmdline, "mark");
 	unsigned int i, bad;
 	uint64_t first;
 
 	for (i = 0; i < info->nr_buffers; i++) {
 		print("probe %s %s %s", what, type, info->buffers[i].name);
-		bad = touch_buffer(info->window_gpa + info->buffers[i].offset,
-				   info->buffers[i].size, mark, &first);
+		bad = touch_buffer(info, i, &first);
 		print(" wrong %d\n", (int)bad);
 		wrong += bad;
 	}

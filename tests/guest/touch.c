@@ -2,31 +2,41 @@
 /*
  * mode=touch: read and write a few pages of each buffer, and say what was found.
  * With `mark`, the accesses stand between two magic breaks, and nothing else does.
+ * pages=N limits the pages touched in each buffer (4): a KVM without dmapat's hooks
+ * maps only the first page of what an exporter allocated in one piece.
  */
 #include "cpu.h"
 #include "payload.h"
 
 #define TOUCH_WORDS	4	/* in each page touched */
-#define TOUCH_PAGES	4	/* the first ones, spread over the buffer */
+#define TOUCH_PAGES	4	/* spread over the buffer, the first one among them */
 
 static uint64_t touch_pattern(uint64_t gpa, unsigned int i)
 {
 	return 0xd0a9a700d0a9a700ULL ^ gpa << 8 ^ i;
 }
 
-unsigned int touch_buffer(uint64_t gpa, uint64_t size, bool mark, uint64_t *first)
+unsigned int touch_buffer(const struct boot_info *info, unsigned int n, uint64_t *first)
 {
-	uint64_t pages = size / PAGE_SIZE, values[TOUCH_PAGES][TOUCH_WORDS];
-	unsigned int n = pages < TOUCH_PAGES ? pages : TOUCH_PAGES, bad = 0, i, p;
+	uint64_t limit = cmdline_number(info->cmdline, "pages", TOUCH_PAGES);
+	uint64_t gpa = info->window_gpa + info->buffers[n].offset;
+	uint64_t pages = info->buffers[n].size / PAGE_SIZE;
+	uint64_t values[TOUCH_PAGES][TOUCH_WORDS];
+	bool mark = cmdline_has(info->cmdline, "mark");
+	unsigned int count = TOUCH_PAGES, bad = 0, i, p;
 	uint64_t gpas[TOUCH_PAGES];
 
-	for (p = 0; p < n; p++)
-		gpas[p] = gpa + p * (pages / n) * PAGE_SIZE;
+	if (count > limit)
+		count = limit;
+	if (count > pages)
+		count = pages;
+	for (p = 0; p < count; p++)
+		gpas[p] = gpa + p * (pages / count) * PAGE_SIZE;
 
 	if (mark)
 		cpu_magic_break();
 	*first = *(volatile uint64_t *)gpa;
-	for (p = 0; p < n; p++) {
+	for (p = 0; p < count; p++) {
 		volatile uint64_t *page = (volatile uint64_t *)gpas[p];
 
 		for (i = 0; i < TOUCH_WORDS; i++)
@@ -38,7 +48,7 @@ unsigned int touch_buffer(uint64_t gpa, uint64_t size, bool mark, uint64_t *firs
 	if (mark)
 		cpu_magic_break();
 
-	for (p = 0; p < n; p++) {
+	for (p = 0; p < count; p++) {
 		for (i = 0; i < TOUCH_WORDS; i++)
 			bad += values[p][i] != touch_pattern(gpas[p], i);
 	}
@@ -47,18 +57,17 @@ unsigned int touch_buffer(uint64_t gpa, uint64_t size, bool mark, uint64_t *firs
 
 void touch_run(const struct boot_info *info)
 {
-	bool mark = cmdline_has(info->cmdline, "mark");
 	unsigned int i, bad, all = 0;
-	uint64_t gpa, first;
+	uint64_t first;
 
 	for (i = 0; i < info->nr_buffers; i++) {
 		const struct boot_info_buffer *buf = &info->buffers[i];
 
-		gpa = info->window_gpa + buf->offset;
-		bad = touch_buffer(gpa, buf->size, mark, &first);
+		bad = touch_buffer(info, i, &first);
 		all += bad;
 		print("touch %s gpa 0x%llx size 0x%llx pat %s held 0x%llx wrong %d\n", buf->name,
-		      (unsigned long long)gpa, (unsigned long long)buf->size,
+		      (unsigned long long)(info->window_gpa + buf->offset),
+		      (unsigned long long)buf->size,
 		      memtype_name(memtype_of_buffer(info, i)), (unsigned long long)first,
 		      (int)bad);
 	}

@@ -24,6 +24,7 @@
 
 #define FRONTEND_RETRY_MS	50	/* between attempts to connect */
 #define FRONTEND_MESSAGE_MS	1000	/* for a message that has begun */
+#define FRONTEND_MAX_REQUESTS	(4 * WINDOW_MAX_BUFFERS)	/* that a start may take */
 
 static int64_t frontend__now_ms(void)
 {
@@ -106,21 +107,38 @@ static bool frontend__read_backend(struct frontend *fe)
 	return fe->state != FRONTEND_DEAD;
 }
 
-bool frontend__drain_backend(struct frontend *fe)
+static bool frontend__backend_readable(const struct frontend *fe)
 {
 	struct pollfd pfd = { .fd = fe->backend.fd, .events = POLLIN };
 
-	while (poll(&pfd, 1, 0) > 0) {
+	return poll(&pfd, 1, 0) > 0;
+}
+
+bool frontend__drain_backend(struct frontend *fe)
+{
+	unsigned int n;
+
+	for (n = 0; frontend__backend_readable(fe); n++) {
+		if (n == FRONTEND_MAX_REQUESTS) {
+			frontend__fail(fe, EPROTO, "more than %d requests at start",
+				       FRONTEND_MAX_REQUESTS);
+			return false;
+		}
 		if (!frontend__read_backend(fe))
 			return false;
 	}
 	return true;
 }
 
+/* One message a round, so that no back-end keeps the loop to itself. */
 static void frontend__on_backend(struct loop_handler *h, uint32_t events)
 {
+	struct frontend *fe = container_of(h, struct frontend, backend);
+
 	(void)events;
-	frontend__read_backend(container_of(h, struct frontend, backend));
+	/* The handshake's last step may have taken what woke us. */
+	if (frontend__backend_readable(fe))
+		frontend__read_backend(fe);
 }
 
 static void frontend__on_main(struct loop_handler *h, uint32_t events)
