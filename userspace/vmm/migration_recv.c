@@ -351,10 +351,11 @@ static void give_up(struct migration_receiver *r, int ret, const struct error *e
 	/* A refusal names both sides in its own words. */
 	snprintf(reason, sizeof(reason), "%s%s", ret == -EXDEV ? "" : "destination: ", err->msg);
 	ch->cancel_fd = -1;
-	ch->timeout_ms = LINGER_MS;
+	if (ch->timeout_ms > LINGER_MS)
+		ch->timeout_ms = LINGER_MS;
 	migration_stream__send_abort(&r->stream, reason);
 	migration_channel__shutdown(ch);
-	until = now_ns() + LINGER_MS * 1000000ULL;
+	until = now_ns() + ch->timeout_ms * 1000000ULL;
 	while (!migration_channel__read(ch, r->stream.buf, MIGRATION_MAX_PAYLOAD, &ignored) &&
 	       now_ns() < until)
 		;

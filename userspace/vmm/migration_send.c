@@ -467,7 +467,8 @@ enum migration_outcome migration_source__run(struct migration_source *src, struc
 	if (outcome == MIGRATION_STAYED && s->stream.buf) {
 		snprintf(reason, sizeof(reason), "source: %s", err->msg);
 		src->ch->cancel_fd = -1;
-		src->ch->timeout_ms = ABORT_TIMEOUT_MS;
+		src->ch->timeout_ms = src->params.timeout_ms < ABORT_TIMEOUT_MS ?
+				      src->params.timeout_ms : ABORT_TIMEOUT_MS;
 		migration_stream__send_abort(&s->stream, reason);
 	}
 	progress(s);

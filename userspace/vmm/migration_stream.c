@@ -81,8 +81,11 @@ int migration_stream__send_preamble(struct migration_stream *s, struct error *er
 		.byte_order = htole32(MIGRATION_BYTE_ORDER),
 	};
 	struct iovec iov = { &p, sizeof(p) };
+	int ret;
 
-	return migration_channel__write(s->ch, &iov, 1, false, err);
+	ret = migration_channel__write(s->ch, &iov, 1, false, err);
+	s->open = !ret;
+	return ret;
 }
 
 int migration_stream__recv_preamble(struct migration_stream *s, struct error *err)
@@ -160,7 +163,9 @@ static int send_record(struct migration_stream *s, enum migration_record_type ty
 	v[0] = (struct iovec) { &h, sizeof(h) };
 	ret = migration_channel__write(s->ch, v, 1 + n, heed_input, err);
 	if (ret) {
-		s->cut = s->ch->tx_bytes != before;
+		/* After a part of a record nothing can be understood. */
+		if (s->ch->tx_bytes != before)
+			s->open = false;
 		return ret;
 	}
 	s->tx_seq++;
@@ -312,6 +317,6 @@ void migration_stream__send_abort(struct migration_stream *s, const char *reason
 	struct iovec iov = { (void *)reason, strnlen(reason, MAX_REASON) };
 	struct error ignored;
 
-	if (!s->cut && s->ch->fd >= 0)
+	if (s->open && s->ch->fd >= 0)
 		send_record(s, MIGRATION_REC_ABORT, &iov, 1, false, &ignored);
 }

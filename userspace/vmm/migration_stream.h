@@ -70,7 +70,7 @@ struct migration_stream {
 	uint64_t rx_seq;
 	uint64_t tx_sum;		/* payload_sum of the last record sent */
 	uint64_t rx_sum;
-	bool cut;			/* a record was sent in part: nothing can follow it */
+	bool open;			/* the preamble is sent, and every record whole */
 	uint8_t *buf;
 	struct XXH3_state_s *hash;
 };
