@@ -36,8 +36,8 @@ static const char *type_name(int type)
 }
 
 /* One guest store and load at @gva, traced, with what the trace must show. */
-static void traced_access(const char *name, uint64_t gva, const char *effective,
-			  const char *leaf, int ignore_pat)
+static void traced_access_pat(const char *name, uint64_t gva, const char *pat,
+			      const char *effective, const char *leaf, int ignore_pat)
 {
 	uint64_t value;
 
@@ -49,7 +49,13 @@ static void traced_access(const char *name, uint64_t gva, const char *effective,
 	test_assert(!vm_load(&vm, gva, &value));
 	vm_mark(&vm, false);
 	if (leaf_is_ept())
-		trace_expect_guest(name, phase, gva, 8, "rw", effective, leaf, ignore_pat);
+		trace_expect_guest_pat(name, phase, gva, 8, "rw", pat, effective, leaf, ignore_pat);
+}
+
+static void traced_access(const char *name, uint64_t gva, const char *effective,
+			  const char *leaf, int ignore_pat)
+{
+	traced_access_pat(name, gva, NULL, effective, leaf, ignore_pat);
 }
 
 struct kind {
@@ -109,9 +115,10 @@ static void kinds(void)
 				if (*c == ' ')
 					*c = '-';
 			if (honoured)
-				traced_access(name, gva + p * 4096,
-					      (kind[k].type == UC ? uc : wc)[p],
-					      type_name(kind[k].type), 0);
+				traced_access_pat(name, gva + p * 4096,
+						  p == PAT_UC_MINUS ? "UC-" : NULL,
+						  (kind[k].type == UC ? uc : wc)[p],
+						  type_name(kind[k].type), 0);
 			else
 				traced_access(name, gva + p * 4096, "WB", "WB", 1);
 			if (honoured)

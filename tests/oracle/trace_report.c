@@ -33,6 +33,7 @@ struct range {
 	/* expected; observations leave these empty */
 	char access[4];
 	enum oracle_type type;
+	enum oracle_type pat;	/* UC- where the trace says UC */
 	enum oracle_type leaf;
 	int ignore_pat;
 	/* seen: counts, and one bit a type */
@@ -85,6 +86,10 @@ static bool parse_word(struct range *range, const char *word)
 		range->type = oracle_type_parse(word + 5);
 		return range->type != ORACLE_INVALID;
 	}
+	if (!strcmp(word, "pat=UC-")) {
+		range->pat = ORACLE_UC_MINUS;
+		return true;
+	}
 	if (!strncmp(word, "leaf=", 5)) {
 		range->leaf = oracle_type_parse(word + 5);
 		return range->leaf != ORACLE_INVALID;
@@ -101,7 +106,8 @@ static bool parse_word(struct range *range, const char *word)
 /* line: behind "# expect " or "# observe " */
 static int parse_range(struct report *report, char *line, bool expect)
 {
-	struct range range = { .type = ORACLE_INVALID, .leaf = ORACLE_INVALID, .ignore_pat = -1 };
+	struct range range = { .type = ORACLE_INVALID, .pat = ORACLE_INVALID, .leaf = ORACLE_INVALID,
+			       .ignore_pat = -1 };
 	struct range *ranges;
 	char *save, *word, *whole;
 	bool good = true;
@@ -120,7 +126,8 @@ static int parse_range(struct report *report, char *line, bool expect)
 	good &= range.name && range.phase && range.size;
 	if (expect)
 		good &= range.access[0] && range.type != ORACLE_INVALID &&
-			(range.guest || (range.leaf == ORACLE_INVALID && range.ignore_pat < 0));
+			(range.guest || (range.leaf == ORACLE_INVALID && range.pat == ORACLE_INVALID &&
+				       range.ignore_pat < 0));
 	else
 		good &= !range.access[0] && range.type == ORACLE_INVALID;
 	if (!good) {
@@ -178,7 +185,10 @@ static void count_access(struct range *range, const struct trace_access *access)
 		}
 		range->leaves |= 1u << access->leaf.type;
 		range->ignores |= access->leaf.ignore_pat ? 2 : 1;
-		type = oracle_ept_effective(&access->leaf, access->type);
+		/* Bochs combines the PAT with the MTRRs, which makes UC of UC- */
+		if (range->pat == ORACLE_UC_MINUS)
+			type = type == ORACLE_UC ? ORACLE_UC_MINUS : ORACLE_INVALID;
+		type = oracle_ept_effective(&access->leaf, type);
 	}
 	/* bit 8 stands for a type that there is not */
 	range->types |= 1u << (type == ORACLE_INVALID ? 8 : (int)type);
