@@ -13,26 +13,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int unix_socket(void)
-{
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-/* Left behind by an earlier run? Only a refused connection proves it. */
+/*
+ * Left behind by an earlier run? Only a refused connection proves it. A datagram
+ * socket asks: if somebody listens, it gets EPROTOTYPE and nobody is disturbed.
+ */
 static bool is_stale(const struct sockaddr_un *addr)
 {
 	struct stat st;
-	bool stale;
-	int sock;
+	int saved = errno, sock;
+	bool stale = false;
 
-	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	sock = unix_socket();
-	if (sock < 0)
-		return false;
-	stale = connect(sock, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
-		errno == ECONNREFUSED;
-	close(sock);
+	if (lstat(addr->sun_path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (sock >= 0) {
+			stale = connect(sock, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
+				errno == ECONNREFUSED;
+			close(sock);
+		}
+	}
+	errno = saved;
 	return stale;
 }
 
@@ -42,7 +41,7 @@ int listener_open(const char *path)
 	int sock, ret;
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	sock = unix_socket();
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0) {
 		log_error("%s: cannot create a socket: %m", path);
 		return -1;
@@ -96,6 +95,7 @@ int listener_accept(int listener, int signal_fd, struct buffer *buffers, unsigne
 		{ .fd = listener, .events = POLLIN },
 	};
 
+	log_info("ready: waiting for the front-end");
 	for (;;) {
 		if (poll(pfds, 2, -1) < 0) {
 			if (errno == EINTR)

@@ -15,7 +15,8 @@ int listener_open(const char *path);
 int listener_check_connected(int fd);
 
 /*
- * Wait for the one front-end; meanwhile SIGUSR1 fills the buffers again.
+ * Log that all is ready, and wait for the one front-end; meanwhile SIGUSR1 fills
+ * the buffers again.
  * Returns 1 and its socket in *sock, 0 if a signal said stop, -1 after a log line.
  */
 int listener_accept(int listener, int signal_fd, struct buffer *buffers, unsigned int nbuffers,
