@@ -32,7 +32,7 @@ help:
 	@echo 'clean        remove build/ (the cache stays: $(DMAPAT_CACHE))'
 
 deps:
-	scripts/deps
+	$(if $(filter command environment,$(firstword $(origin KVER))),KVER=$(KVER)) scripts/deps
 
 clean:
 	rm -rf $(B)

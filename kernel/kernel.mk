@@ -2,8 +2,11 @@
 # The modules. scripts/build-modules knows how; it does nothing when the
 # modules in build/modules/KVER are made from the present sources.
 
-KVER ?= $(shell scripts/kver)
-export KVER
+# Asked for once, and only where it is needed: on a fresh machine the answer is
+# not known before `make deps`.
+ifndef KVER
+KVER = $(eval KVER := $(shell scripts/kver))$(KVER)
+endif
 
 modules:
 	scripts/build-modules $(KVER) $(B)
