@@ -210,7 +210,8 @@ int vcpu_state__set(struct vcpu *vcpu, const struct vcpu_state *state, struct er
 		r = vcpu_state__set_tsc_khz(vcpu, state->tsc_khz, err);
 	if (!r)
 		r = vcpu_state__ioctl(vcpu, KVM_SET_SREGS, &s->sregs, "KVM_SET_SREGS", err);
-	if (!r)
+	/* A host without XSAVE has none, and refuses an empty set. */
+	if (!r && s->xcrs.nr_xcrs)
 		r = vcpu_state__ioctl(vcpu, KVM_SET_XCRS, &s->xcrs, "KVM_SET_XCRS", err);
 	if (!r)
 		r = vcpu_state__set_xsave(vcpu, state, err);
