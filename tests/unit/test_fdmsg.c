@@ -195,6 +195,41 @@ static void test_closed(void **state)
 	assert_recv(*state, LONG_MS, FDMSG_CLOSED);
 }
 
+/* Leave on the stack, where control data will be, what looks like an fd that came. */
+static __attribute__((noinline)) void poison_stack(int fd)
+{
+	volatile unsigned char stack[8192];
+	struct {
+		struct cmsghdr cmsg;
+		int fd;
+	} fake = {
+		.cmsg = {
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof(int)),
+		},
+		.fd = fd,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(stack); i++)
+		stack[i] = ((unsigned char *)&fake)[i % CMSG_SPACE(sizeof(int))];
+}
+
+/* The peer closes with something unread: a reset, in which no control data comes. */
+static void test_reset(void **state)
+{
+	struct pair *pair = *state;
+	int bystander = open("/dev/null", O_RDONLY);
+	struct vhost_user_msg out = { .hdr = header(0) };
+
+	assert_int_equal(fdmsg_send(pair->ours, &out, LONG_MS), FDMSG_OK);
+	close_peer(pair);
+	poison_stack(bystander);
+	assert_recv(pair, LONG_MS, FDMSG_CLOSED);
+	assert_int_equal(close(bystander), 0);
+}
+
 /* Every length that a header can be cut at. */
 static void test_short_header(void **state)
 {
@@ -411,6 +446,7 @@ int main(void)
 		TEST(test_two_messages),
 		TEST(test_header_in_pieces),
 		TEST(test_closed),
+		TEST(test_reset),
 		TEST(test_short_header),
 		TEST(test_short_payload),
 		TEST(test_oversize),

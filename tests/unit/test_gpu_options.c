@@ -265,7 +265,7 @@ static void test_node_length(void **state)
 	assert_int_equal(strlen(spec.node), BUFFER_NODE_MAX - 1);
 
 	memset(arg, 0, sizeof(arg));
-	strcpy(arg, "heap=");
+	memcpy(arg, "heap=", 5);
 	memset(arg + 5, 'a', BUFFER_NODE_MAX);
 	strcat(arg, ",size=4K,offset=0");
 	capture_begin();

@@ -245,11 +245,13 @@ static void test_needs_feature(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		uint32_t request = cases[i].request;
+		int fd = -1;
 
+		if (request == VHOST_USER_SET_BACKEND_REQ_FD)
+			fd = STDIN_FILENO;
 		fe_start(&fe);
 		fe_negotiate(&fe, FE_ALL_FEATURES & ~BIT(cases[i].feature));
-		fe_send(fe.sock, request, 0, zeros, cases[i].size,
-			request == VHOST_USER_SET_BACKEND_REQ_FD ? fe.sock : -1);
+		fe_send(fe.sock, request, 0, zeros, cases[i].size, fd);
 		snprintf(text, sizeof(text), "needs protocol feature %u", cases[i].feature);
 		assert_logged(fe_finish(&fe, SESSION_FAILED), text);
 	}

@@ -29,7 +29,7 @@
 #define SANDBOX_NAMESPACES	(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 				 CLONE_NEWCGROUP)
 #define NOBODY_ID		65534u	/* if there is no user database to ask */
-#define SANDBOX_NOFILE		256u	/* buffers, rings, guest memory; fds in flight count too */
+#define SANDBOX_NOFILE		1024u	/* buffers, rings, guest memory; fds in flight count too */
 
 struct identity {
 	uid_t uid;

@@ -49,12 +49,10 @@ static enum outcome reply_u64(struct vhost_user_msg *msg, uint64_t value)
 	return REPLY;
 }
 
-static int take_fd(struct vhost_user_msg *msg)
+/* The session has the first fd now. */
+static void take_fd(struct vhost_user_msg *msg)
 {
-	int fd = msg->nfds ? msg->fds[0] : -1;
-
 	msg->fds[0] = -1;
-	return fd;
 }
 
 static struct queue *find_queue(struct session *session, const struct vhost_user_msg *msg,

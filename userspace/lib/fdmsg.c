@@ -123,8 +123,9 @@ static enum fdmsg_status recv_header(int sock, struct vhost_user_msg *msg,
 		ret = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (ret < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
+		/* Closed with something unread; there is nothing in control then. */
 		if (ret < 0 && errno == ECONNRESET)
-			ret = 0;
+			return done ? FDMSG_SHORT_HEADER : FDMSG_CLOSED;
 		if (ret < 0)
 			return FDMSG_IO;
 		status = take_fds(&mh, msg);
@@ -159,7 +160,7 @@ static enum fdmsg_status recv_payload(int sock, struct vhost_user_msg *msg,
 		if (ret < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (ret < 0 && errno == ECONNRESET)
-			ret = 0;
+			return FDMSG_SHORT_PAYLOAD;
 		if (ret < 0)
 			return FDMSG_IO;
 		if (mh.msg_flags & MSG_CTRUNC)
