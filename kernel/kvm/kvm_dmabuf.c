@@ -160,7 +160,8 @@ static int kvm_dmabuf_check_vma(const struct kvm_dmabuf_binding *b,
 {
 	if (!vma)
 		return -EADDRNOTAVAIL;
-	if (!(vma->vm_flags & VM_SHARED))
+	/* VM_SHARED is clear for a shared mapping of a read-only fd. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EACCES;
 	if (vma->vm_file != b->dmabuf->file)
 		return -EXDEV;

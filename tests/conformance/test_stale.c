@@ -5,7 +5,10 @@
  * changes that a binding survives.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-heap.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -134,6 +137,27 @@ static void mapping_changes_that_hold(void)
 	clear(fd);
 }
 
+/* A read-only fd: its shared mappings are read-only for good. */
+static void read_only_buffer(void)
+{
+	struct dma_heap_allocation_data data = { .len = SIZE, .fd_flags = O_RDONLY | O_CLOEXEC };
+	int heap = open("/dev/dma_heap/system-wc", O_RDWR | O_CLOEXEC);
+	uint64_t value;
+
+	test_assert(heap >= 0 && !ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data));
+	close(heap);
+	test_assert(mmap(window, SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, (int)data.fd, 0) ==
+		    window);
+	test_errno(vm_bind(&vm, GPA, SIZE, (int)data.fd, 0, NULL), 0, "a read-only buffer binds");
+	leaf_watch_clear();
+	test_errno(vm_load(&vm, GVA, &value), 0, "the guest loads from it");
+	leaf_expect_type(GPA, WC, "read-only buffer");
+	test_errno(vm_store(&vm, GVA, 1), ENXIO, "a store to it");
+	test_eq(vm.run->exit_reason, KVM_EXIT_MMIO, "is MMIO");
+	test_assert(!vm_resume(&vm));
+	clear((int)data.fd);
+}
+
 static void exporter_moves(uint32_t flags, const char *what)
 {
 	const uint32_t page = 2;
@@ -244,6 +268,7 @@ int main(void)
 
 	vmm_unmaps();
 	mapping_changes_that_hold();
+	read_only_buffer();
 	exporter_moves(0, "an exporter that did not register");
 	exporter_moves(DMAPAT_MOCK_REGISTERED, "an exporter that did");
 	exporter_moves(DMAPAT_MOCK_TAILS, "pages without references");
