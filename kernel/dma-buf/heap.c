@@ -127,7 +127,7 @@ static char *heap_devnode(const struct device *dev, umode_t *mode)
 }
 
 /* The name dma_heap is taken by the kernel's own class. */
-static struct class heap_class = {
+static const struct class heap_class = {
 	.name		= "dmabuf_memtype_heap",
 	.devnode	= heap_devnode,
 };

@@ -63,8 +63,8 @@ static const struct {
 	unsigned int order;
 	gfp_t gfp;
 } chunks[] = {
-	{ HPAGE_PMD_ORDER, (GFP_USER | __GFP_NORETRY) & ~__GFP_RECLAIM },
-	{ 4, (GFP_USER | __GFP_NORETRY) & ~__GFP_RECLAIM },
+	{ HPAGE_PMD_ORDER, GFP_USER & ~__GFP_RECLAIM },
+	{ 4, GFP_USER & ~__GFP_RECLAIM },
 	{ 0, GFP_USER | __GFP_RETRY_MAYFAIL },
 };
 
@@ -279,6 +279,7 @@ static void heap_buffer_unmap_dma(struct dma_buf_attachment *attachment, struct 
 	kfree(dma);
 }
 
+/* For bounce buffers alone: brings what devices wrote, also around a CPU write. */
 static int heap_buffer_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	struct heap_buffer *buffer = dmabuf->priv;
@@ -297,8 +298,14 @@ static int heap_buffer_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_dire
 	struct heap_buffer *buffer = dmabuf->priv;
 	struct heap_dma *dma;
 
-	dma_resv_lock(dmabuf->resv, NULL);
+	/* A CPU that only read must not undo what devices wrote meanwhile. */
+	if (dir == DMA_FROM_DEVICE)
+		return 0;
+
+	/* What this CPU wrote leaves its write-combining buffers. */
 	wmb();
+
+	dma_resv_lock(dmabuf->resv, NULL);
 	list_for_each_entry(dma, &buffer->dma, node)
 		dma_sync_sgtable_for_device(dma->dev, &dma->sgt, dma->dir);
 	dma_resv_unlock(dmabuf->resv);

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -54,11 +55,11 @@ static int ask_mapping(struct dma_buf *dmabuf)
 		vma = vma_lookup(mm, addr);
 		ret = vma ? dmabuf_memtype_of_mapping(vma, addr, true) : -EFAULT;
 		mmap_read_unlock(mm);
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN && !signal_pending(current));
 
 	vm_munmap(addr, PAGE_SIZE);
 
-	return ret;
+	return ret == -EAGAIN ? -EINTR : ret;
 }
 
 static long query(struct dmabuf_memtype_query __user *arg)

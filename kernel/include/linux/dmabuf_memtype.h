@@ -54,10 +54,10 @@ int dmabuf_memtype_of_pgprot(pgprot_t prot, bool large);
  * Type of the mapping that @vma has at @addr: the PTE's if one is present, after
  * a fault if @fault, else that of vma->vm_page_prot. The caller holds the mmap
  * lock for reading, and holds it again on return. -EAGAIN: it was dropped during
- * the fault, look @vma up again and retry; after any other error @vma may be
- * gone too. -EFAULT: @addr is not in @vma, or the fault fails (as do -ENOMEM,
- * -EHWPOISON); -EINTR: a signal ended the fault; -ENODATA: the fault inserts
- * nothing.
+ * the fault, look @vma up again and retry unless a signal is pending; after any
+ * other error @vma may be gone too. -EFAULT: @addr is not in @vma, or the fault
+ * fails (as do -ENOMEM, -EHWPOISON); -EINTR: a signal ended the fault; -ENODATA:
+ * the fault inserts nothing.
  */
 int dmabuf_memtype_of_mapping(struct vm_area_struct *vma, unsigned long addr, bool fault);
 
