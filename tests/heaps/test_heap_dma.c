@@ -77,6 +77,11 @@ static void both_ways(bool dynamic)
 		   "%s: %s: CPU access begins", heap, kind);
 	test_ok(!strcmp((char *)map + 0x200000 - 2, "device"),
 		"%s: %s: the CPU sees what the device wrote", heap, kind);
+	test_assert(!mock_device_access(import.id, true, 128, (void *)"meanwhile", 10));
+	test_assert(!sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
+	test_assert(!sync_cpu(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+	test_ok(!strcmp((char *)map + 128, "meanwhile"),
+		"%s: %s: a CPU that reads undoes no write of the device", heap, kind);
 	test_assert(!sync_cpu(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
 
 	test_assert(!mock_device_access(import.id, true, 64, (void *)"last", 5));

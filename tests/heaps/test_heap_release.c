@@ -79,6 +79,24 @@ static long long free_kib(void)
 	return pages * 4;
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	test_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+static long long read_number(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	long long n;
+
+	test_assert(file && fscanf(file, "%lld", &n) == 1);
+	fclose(file);
+	return n;
+}
+
 static void cycles(void)
 {
 	static const size_t sizes[] = { PAGE, 17 * PAGE, 64 * PAGE, 2 * MIB, 2 * MIB + PAGE };
@@ -128,6 +146,22 @@ static void ordinary_memory(void)
 	}
 	test_eq(wrong, 0, "400 MiB of ordinary memory are WB in both mappings");
 	munmap(map, 400 * MIB);
+}
+
+/* What keeps the module: each buffer, for as long as anybody has it. */
+static void module_references(void)
+{
+	const char *path = "/sys/module/dmabuf_memtype/refcnt";
+	long long before = read_number(path);
+	int fd = buffer_heap("system-wc", PAGE);
+	uint8_t *map;
+
+	test_eq(read_number(path), before + 1, "a buffer holds the module");
+	map = buffer_map(fd, PAGE, 0);
+	close(fd);
+	test_eq(read_number(path), before + 1, "its mapping does, without the fd");
+	munmap(map, PAGE);
+	test_eq(read_number(path), before, "nobody does after the last of them");
 }
 
 /* A process that dies with everything open: fds, mappings, a fork, an import. */
@@ -199,24 +233,6 @@ static void killed_allocation(void)
 	test_ok(kib < 8 * 1024, "20 killed allocations: no memory is lost");
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	test_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
-}
-
-static long long read_number(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	long long n;
-
-	test_assert(file && fscanf(file, "%lld", &n) == 1);
-	fclose(file);
-	return n;
-}
-
 static void accounting(void)
 {
 	struct dma_heap_allocation_data data = { .len = 64 * MIB, .fd_flags = O_RDWR | O_CLOEXEC };
@@ -256,6 +272,7 @@ int main(void)
 {
 	cycles();
 	ordinary_memory();
+	module_references();
 	killed_holder();
 	killed_allocation();
 	accounting();

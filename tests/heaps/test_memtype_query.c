@@ -138,6 +138,21 @@ static void bad_calls(void)
 	close(fd);
 }
 
+/* As TTM's faults do when they cannot get the buffer's lock */
+static void fail_faults(int fd, uint32_t times)
+{
+	struct dmapat_mock_fail fail = {
+		.fd = fd,
+		.op = DMAPAT_MOCK_OP_FAULT,
+		.error = EAGAIN,
+		.times = times,
+	};
+	int node = open("/dev/dmapat-mock", O_RDWR | O_CLOEXEC);
+
+	test_assert(node >= 0 && !ioctl(node, DMAPAT_MOCK_FAIL, &fail));
+	close(node);
+}
+
 static void exporter_errors(void)
 {
 	static const struct {
@@ -161,6 +176,13 @@ static void exporter_errors(void)
 		expect(fd, TYPE_WC, fails[i].flags ? EXPORTER : MAPPING, "the next time");
 		close(fd);
 	}
+
+	fd = buffer_mock(SIZE, 0, TYPE_WC, TYPE_WC, 0);
+	fail_faults(fd, 1000);
+	expect_error(fd, ENODATA, "faults bring nothing");
+	fail_faults(fd, 2);
+	expect(fd, TYPE_WC, MAPPING, "the third fault brings it");
+	close(fd);
 
 	fd = buffer_mock(SIZE, DMAPAT_MOCK_REGISTERED, TYPE_WC, TYPE_WC, 3);
 	expect_error(fd, EPROTO, "exporter states type 3");

@@ -47,6 +47,7 @@ struct mock_buffer {
 	struct {
 		u32 after;
 		u32 error;
+		u32 times;
 	} fails[DMAPAT_MOCK_OP_COUNT];
 };
 
@@ -61,9 +62,13 @@ static int commanded_error(struct mock_buffer *buffer, enum dmapat_mock_op op)
 	int error = 0;
 
 	spin_lock(&buffer->fail_lock);
-	if (buffer->fails[op].error && !buffer->fails[op].after--) {
-		error = buffer->fails[op].error;
-		buffer->fails[op].error = 0;
+	if (buffer->fails[op].times) {
+		if (buffer->fails[op].after) {
+			buffer->fails[op].after--;
+		} else {
+			buffer->fails[op].times--;
+			error = buffer->fails[op].error;
+		}
 	}
 	spin_unlock(&buffer->fail_lock);
 
@@ -266,7 +271,9 @@ static vm_fault_t mock_fault_order(struct vm_fault *vmf, unsigned int order)
 	if (order && ret == VM_FAULT_FALLBACK)
 		goto out;
 	error = commanded_error(buffer, DMAPAT_MOCK_OP_FAULT);
-	if (error)
+	if (error == -EAGAIN)
+		ret = VM_FAULT_NOPAGE;
+	else if (error)
 		ret = vmf_error(error);
 	else if (!order)
 		ret = insert(buffer, vmf);
@@ -571,7 +578,7 @@ long mock_fail(const struct dmapat_mock_fail *fail)
 	struct mock_buffer *buffer;
 	struct dma_buf *dmabuf;
 
-	if (fail->op >= DMAPAT_MOCK_OP_COUNT || fail->error > MAX_ERRNO)
+	if (fail->op >= DMAPAT_MOCK_OP_COUNT || fail->error > MAX_ERRNO || fail->reserved)
 		return -EINVAL;
 
 	dmabuf = get_mock_dmabuf(fail->fd);
@@ -582,6 +589,7 @@ long mock_fail(const struct dmapat_mock_fail *fail)
 	spin_lock(&buffer->fail_lock);
 	buffer->fails[fail->op].after = fail->after;
 	buffer->fails[fail->op].error = fail->error;
+	buffer->fails[fail->op].times = fail->error ? fail->times ?: 1 : 0;
 	spin_unlock(&buffer->fail_lock);
 	dma_buf_put(dmabuf);
 

@@ -3,9 +3,12 @@
  * dmapat_mock.ko, /dev/dmapat-mock: takes the commands of dmapat_mock.h. For
  * tests only; whoever can open the node can do anything to its buffers.
  */
+#include <linux/dmabuf_memtype.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -27,6 +30,7 @@ union mock_arg {
 	struct dmapat_mock_device_access device_access;
 	struct dmapat_mock_entry entry;
 	struct dmapat_mock_stats stats;
+	struct dmapat_mock_mapping mapping;
 };
 
 static int mock_open(struct inode *inode, struct file *file)
@@ -65,6 +69,30 @@ static long mock_stats(struct dmapat_mock_stats *stats)
 		.move_notifies	= atomic_long_read(&mock_counters.move_notifies),
 		.uncached_pages	= mock_uncached_pages(),
 	};
+	return 0;
+}
+
+static long mock_mapping(struct dmapat_mock_mapping *mapping)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	int ret;
+
+	if (mapping->fault > 1)
+		return -EINVAL;
+
+	do {
+		ret = mmap_read_lock_killable(mm);
+		if (ret)
+			return ret;
+		vma = vma_lookup(mm, mapping->addr);
+		ret = vma ? dmabuf_memtype_of_mapping(vma, mapping->addr, mapping->fault) : -EFAULT;
+		mmap_read_unlock(mm);
+	} while (ret == -EAGAIN && !signal_pending(current));
+	if (ret < 0)
+		return ret;
+
+	mapping->memtype = ret;
 	return 0;
 }
 
@@ -127,6 +155,9 @@ static long mock_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 		break;
 	case DMAPAT_MOCK_ENTRY:
 		ret = mock_entry(&arg.entry);
+		break;
+	case DMAPAT_MOCK_MAPPING:
+		ret = mock_mapping(&arg.mapping);
 		break;
 	case DMAPAT_MOCK_STATS:
 		ret = mock_stats(&arg.stats);

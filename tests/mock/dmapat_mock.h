@@ -79,23 +79,27 @@ enum dmapat_mock_op {
 	DMAPAT_MOCK_OP_PIN,
 	DMAPAT_MOCK_OP_MAP_DMA,
 	DMAPAT_MOCK_OP_MMAP,
-	DMAPAT_MOCK_OP_FAULT,		/* ENOMEM: out of memory; others: SIGBUS */
+	DMAPAT_MOCK_OP_FAULT,		/* ENOMEM, EAGAIN (inserts nothing), else SIGBUS */
 	DMAPAT_MOCK_OP_MEMTYPE,
 	DMAPAT_MOCK_OP_COUNT,
 };
 
 /**
- * struct dmapat_mock_fail - make one future operation on a buffer fail, once
+ * struct dmapat_mock_fail - make future operations on a buffer fail
  * @fd:		in: a buffer of the mock
  * @op:		in: enum dmapat_mock_op
  * @after:	in: operations that still succeed before
  * @error:	in: positive errno; 0 withdraws the command
+ * @times:	in: how many fail; 0 means 1
+ * @reserved:	in: must be 0
  */
 struct dmapat_mock_fail {
 	__s32 fd;
 	__u32 op;
 	__u32 after;
 	__u32 error;
+	__u32 times;
+	__u32 reserved;
 };
 
 /**
@@ -175,6 +179,18 @@ struct dmapat_mock_entry {
 };
 
 /**
+ * struct dmapat_mock_mapping - what dmabuf_memtype_of_mapping() says
+ * @addr:	in: address in the caller; EFAULT where nothing is mapped
+ * @fault:	in: 1 faults the page in, 0 does not
+ * @memtype:	out; its errors are the ioctl's
+ */
+struct dmapat_mock_mapping {
+	__u64 addr;
+	__u32 fault;
+	__u32 memtype;
+};
+
+/**
  * struct dmapat_mock_stats - what is alive, over the whole module
  * @buffers:	out: mock buffers
  * @pages:	out: 4 KiB pages of mock buffers
@@ -205,5 +221,6 @@ struct dmapat_mock_stats {
 #define DMAPAT_MOCK_DEVICE_ACCESS _IOW(0xDC, 0x06, struct dmapat_mock_device_access)
 #define DMAPAT_MOCK_ENTRY	_IOWR(0xDC, 0x07, struct dmapat_mock_entry)
 #define DMAPAT_MOCK_STATS	_IOR(0xDC, 0x08, struct dmapat_mock_stats)
+#define DMAPAT_MOCK_MAPPING	_IOWR(0xDC, 0x09, struct dmapat_mock_mapping)
 
 #endif /* DMAPAT_MOCK_H */
