@@ -102,7 +102,11 @@ static bool frontend__read_backend(struct frontend *fe)
 		frontend__fail(fe, EPROTO, "its request channel: %s", fdmsg_strstatus(status));
 		return false;
 	}
-	frontend__shmem_request(fe, &msg);
+	/* Or a back-end that never stops asking would keep the guest from starting. */
+	if (fe->state != FRONTEND_READY && ++fe->nr_requests > FRONTEND_MAX_REQUESTS)
+		frontend__fail(fe, EPROTO, "more than %d requests at start", FRONTEND_MAX_REQUESTS);
+	else
+		frontend__shmem_request(fe, &msg);
 	fdmsg_close_fds(&msg);
 	return fe->state != FRONTEND_DEAD;
 }
@@ -116,14 +120,7 @@ static bool frontend__backend_readable(const struct frontend *fe)
 
 bool frontend__drain_backend(struct frontend *fe)
 {
-	unsigned int n;
-
-	for (n = 0; frontend__backend_readable(fe); n++) {
-		if (n == FRONTEND_MAX_REQUESTS) {
-			frontend__fail(fe, EPROTO, "more than %d requests at start",
-				       FRONTEND_MAX_REQUESTS);
-			return false;
-		}
+	while (frontend__backend_readable(fe)) {
 		if (!frontend__read_backend(fe))
 			return false;
 	}

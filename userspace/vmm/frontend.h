@@ -48,6 +48,7 @@ struct frontend {
 	uint64_t region_offset;		/* of its shared memory region in the window */
 	uint64_t region_size;		/* 0 until known */
 	unsigned int nr_buffers;
+	unsigned int nr_requests;	/* of the back-end, until it is ready */
 
 	/* The start is over: 0, or -errno with the reason. Called once. */
 	void (*started)(struct frontend *fe, int result, const struct error *err);
