@@ -357,7 +357,9 @@ cJSON *control_command__line(struct vm *vm, const char *line, size_t len)
 	const char *end = NULL;
 	cJSON *request, *answer, *id;
 
-	request = cJSON_ParseWithLengthOpts(line, len, &end, false);
+	/* cJSON takes a NUL for white space. */
+	request = memchr(line, '\0', len) ? NULL :
+		  cJSON_ParseWithLengthOpts(line, len, &end, false);
 	while (request && end < line + len && strchr(" \t\r", *end))
 		end++;
 	if (!cJSON_IsObject(request) || end < line + len) {
