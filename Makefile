@@ -38,3 +38,8 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all help deps clean
+
+lint: deps
+	scripts/lint $(KVER)
+
+.PHONY: lint

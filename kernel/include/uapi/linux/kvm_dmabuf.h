@@ -42,11 +42,16 @@ struct kvm_dma_buf {
 
 #define KVM_SET_DMA_BUF		_IOWR(0xDB, 0x00, struct kvm_dma_buf)
 
-#define KVM_MEMTYPE_BOUND		(1 << 0)	/* a binding covers the page */
-#define KVM_MEMTYPE_FROM_HOST		(1 << 1)	/* no binding: type taken from the host mapping */
-#define KVM_MEMTYPE_IGNORES_GUEST_PAT	(1 << 2)	/* the leaf alone decides */
-#define KVM_MEMTYPE_MAPPED		(1 << 3)	/* a leaf is present now; else the leaf to come */
-#define KVM_MEMTYPE_STALE		(1 << 4)	/* bound, but not valid any more: access exits */
+/*
+ * BOUND: a binding covers the page. FROM_HOST: none does, and the leaf's type is
+ * that of the host mapping. MAPPED: there is a leaf now, else @leaf_memtype is
+ * that of the leaf to come. STALE: bound, but not valid any more, an access exits.
+ */
+#define KVM_MEMTYPE_BOUND		(1 << 0)
+#define KVM_MEMTYPE_FROM_HOST		(1 << 1)
+#define KVM_MEMTYPE_IGNORES_GUEST_PAT	(1 << 2)
+#define KVM_MEMTYPE_MAPPED		(1 << 3)
+#define KVM_MEMTYPE_STALE		(1 << 4)
 
 /**
  * struct kvm_memtype - what KVM does for one guest page, and why
