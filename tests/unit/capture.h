@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For unit tests: what the code under test logs, and how many descriptors it
- * left open. Logs go to standard error, so that is what is captured.
+ * For unit tests: what the code under test logs, and what it left open or
+ * mapped. Logs go to standard error, so that is what is captured.
  */
 #ifndef UNIT_CAPTURE_H
 #define UNIT_CAPTURE_H
@@ -56,6 +56,21 @@ static inline int count_fds(void)
 	while (readdir(dir))
 		count++;
 	closedir(dir);
+	return count;
+}
+
+/* How many mappings there are of files with this in their names. */
+static inline unsigned int count_maps(const char *name)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned int count = 0;
+	char line[512];
+
+	if (!maps)
+		abort();
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, name) != NULL;
+	fclose(maps);
 	return count;
 }
 

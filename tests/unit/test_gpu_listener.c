@@ -43,7 +43,7 @@ static int connect_to(const char *where)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(addr.sun_path, where);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", where);
 	assert_int_equal(connect(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	return sock;
 }

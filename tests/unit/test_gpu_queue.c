@@ -184,6 +184,8 @@ static void test_many(void **state)
 		add_request(guest, 4, 0, 0);
 		kick(guest);
 		assert_int_equal(guest->used->idx, (uint16_t)(65530 + 2 * (i + 1)));
+		assert_int_equal(guest->used->ring[(guest->used->idx - 2) & (NUM - 1)].id, 0);
+		assert_int_equal(guest->used->ring[(guest->used->idx - 1) & (NUM - 1)].id, 4);
 		assert_int_equal(event_count(guest->call), 1);
 	}
 	assert_int_equal(queue_stop(&guest->queue), (uint16_t)(65530 + 80));

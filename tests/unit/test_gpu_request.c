@@ -384,10 +384,16 @@ static void test_mem_table(void **state)
 	assert_int_equal(fe_ack(&fe, VHOST_USER_SET_MEM_TABLE, &table, 40, fd), 0);
 	table.regions[0].size = 12288;
 	assert_int_equal(fe_ack(&fe, VHOST_USER_SET_MEM_TABLE, &table, 40, fd), 1);
+	assert_int_equal(count_maps("memfd:guest"), 1);
 	table.nregions = 0;
 	assert_int_equal(fe_ack(&fe, VHOST_USER_SET_MEM_TABLE, &table, 8, -1), 0);
+	assert_int_equal(count_maps("memfd:guest"), 0);
+	table.nregions = 1;
+	table.regions[0].size = 4096;
+	assert_int_equal(fe_ack(&fe, VHOST_USER_SET_MEM_TABLE, &table, 40, fd), 0);
 	assert_logged(fe_hang_up(&fe, SESSION_CLOSED),
 		      "memory region 0: ends at byte 0x3000 of its file, which has 0x2000");
+	assert_int_equal(count_maps("memfd:guest"), 0);
 	close(fd);
 }
 

@@ -159,6 +159,11 @@ static void test_stop_before_answer(void **state)
 	fe_answer(&fe, MAP, 0);
 	fe_answer(&fe, MAP, 0);
 	fe_answer(&fe, MAP, 0);
+	fe_get(&fe, VHOST_USER_GET_STATUS);
+	/* told twice: nothing is unmapped twice */
+	fe_signal(&fe, SIGTERM);
+	fe_get(&fe, VHOST_USER_GET_STATUS);
+	fe_expect_nothing(&fe);
 	fe_answer(&fe, UNMAP, 0);
 	fe_answer(&fe, UNMAP, 0);
 	fe_answer(&fe, UNMAP, 0);
@@ -223,6 +228,35 @@ static void test_reset_in_flight(void **state)
 	fe_expect_map(&fe, 0);
 	fe_expect_nothing(&fe);
 	fe_hang_up(&fe, SESSION_CLOSED);
+}
+
+/* An answer that is there when the reset comes counts, also if nobody has looked yet. */
+static void test_reset_unread_answer(void **state)
+{
+	struct buffer buffers[2];
+	struct shmem shmem;
+	unsigned int i;
+	int sv[2];
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		fe.specs[i] = (struct buffer_spec){ .size = FE_BUFFER_SIZE };
+		buffers[i] = (struct buffer){ .spec = &fe.specs[i], .fd = STDIN_FILENO };
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	shmem_init(&shmem, buffers, 2, FE_SHMEM_SIZE);
+	assert_int_equal(shmem_set_socket(&shmem, sv[1], true), 0);
+	assert_int_equal(shmem_map_all(&shmem), 0);
+	fe.backend = sv[0];
+	fe_answer(&fe, MAP, 0);
+	capture_begin();
+	assert_int_equal(shmem_reset(&shmem), 0);
+	capture_end();
+	assert_int_equal(shmem.state[0], SHMEM_UNMAPPED);
+	assert_int_equal(shmem.state[1], SHMEM_MAPPING);
+	assert_int_equal(shmem.npending, 1);
+	shmem_close_socket(&shmem);
+	close(sv[0]);
 }
 
 /* A refused buffer gets another chance after a reset. Status 0 is no reset. */
@@ -431,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_stop_closed),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_reset_in_flight),
+		cmocka_unit_test(test_reset_unread_answer),
 		cmocka_unit_test(test_reset_after_refusal),
 		cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_closed_everywhere),
