@@ -36,6 +36,7 @@
  * @types:	what it states; types.page is mem->memtype
  * @flags:	DMAPAT_MOCK_*
  * @pins:	pins and kernel mappings: pages do not change
+ * @fail_lock:	protects @fails
  * @fails:	commands of mock_fail()
  */
 struct mock_buffer {
@@ -405,7 +406,7 @@ static unsigned int chunk_order(u32 flags)
 {
 	if (flags & DMAPAT_MOCK_HUGE)
 		return HPAGE_PMD_ORDER;
-	return flags & DMAPAT_MOCK_TAILS ? TAILS_ORDER : 0;
+	return (flags & DMAPAT_MOCK_TAILS) ? TAILS_ORDER : 0;
 }
 
 static struct mock_buffer *buffer_alloc(const struct dmapat_mock_create *create)

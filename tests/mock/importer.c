@@ -17,7 +17,11 @@
 #include "internal.h"
 
 /**
- * struct import - an attachment, mapped unless @dir is DMA_NONE
+ * struct import - an attachment
+ * @dmabuf:	held
+ * @attachment:	of the mock's device
+ * @sgt:	DMA mapping; NULL where @dir is DMA_NONE
+ * @dir:	of the mapping
  * @moved:	the exporter took the mapping back; resv lock
  */
 struct import {
