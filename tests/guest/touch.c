@@ -3,7 +3,8 @@
  * mode=touch: read and write a few pages of each buffer, and say what was found.
  * With `mark`, the accesses stand between two magic breaks, and nothing else does.
  * pages=N limits the pages touched in each buffer (4): a KVM without dmapat's hooks
- * maps only the first page of what an exporter allocated in one piece.
+ * maps only the first page of what an exporter allocated in one piece. hole=OFFSET
+ * reads the window there first, where no buffer is.
  */
 #include "cpu.h"
 #include "payload.h"
@@ -33,8 +34,11 @@ unsigned int touch_buffer(const struct boot_info *info, unsigned int n, uint64_t
 	for (p = 0; p < count; p++)
 		gpas[p] = gpa + p * (pages / count) * PAGE_SIZE;
 
-	if (mark)
+	if (mark) {
 		cpu_magic_break();
+		/* A translation that the TLB holds would not be walked, and so not be traced. */
+		paging_flush();
+	}
 	*first = *(volatile uint64_t *)gpa;
 	for (p = 0; p < count; p++) {
 		volatile uint64_t *page = (volatile uint64_t *)gpas[p];
@@ -55,11 +59,23 @@ unsigned int touch_buffer(const struct boot_info *info, unsigned int n, uint64_t
 	return bad;
 }
 
+static void touch_hole(const struct boot_info *info)
+{
+	uint64_t gpa = info->window_gpa + cmdline_number(info->cmdline, "hole", 0);
+
+	paging_map(gpa & ~(PAGE_SIZE - 1), PAGE_SIZE, memtype_pat_index(MT_WB));
+	paging_flush();
+	print("hole gpa 0x%llx\n", (unsigned long long)gpa);
+	print("hole held 0x%llx\n", (unsigned long long)*(volatile uint64_t *)gpa);
+}
+
 void touch_run(const struct boot_info *info)
 {
 	unsigned int i, bad, all = 0;
 	uint64_t first;
 
+	if (cmdline_value(info->cmdline, "hole"))
+		touch_hole(info);
 	for (i = 0; i < info->nr_buffers; i++) {
 		const struct boot_info_buffer *buf = &info->buffers[i];
 
