@@ -29,6 +29,7 @@ help:
 	@echo 'bench        instruction counts, stock beside dmapat'
 	@echo 'lint         checkpatch, cppcheck, clang-tidy, shellcheck'
 	@echo 'install      programs, headers and man pages below PREFIX, modules for KVER'
+	@echo 'uninstall    what install put there'
 	@echo 'clean        remove build/ (the cache stays: $(DMAPAT_CACHE))'
 
 deps:
@@ -39,7 +40,10 @@ clean:
 
 .PHONY: all help deps clean
 
+install: install-modules install-userspace
+uninstall: uninstall-modules uninstall-userspace
+
 lint: deps
 	scripts/lint $(KVER)
 
-.PHONY: lint
+.PHONY: install uninstall lint

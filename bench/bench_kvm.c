@@ -87,7 +87,8 @@ static void bench_slot(void)
 {
 	uint64_t start, best = UINT64_MAX;
 	struct test_vm vm;
-	void *hva = mmap(NULL, BIND_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *hva = mmap(NULL, BIND_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 
 	test_assert(hva != MAP_FAILED);
 	vm_create(&vm, 0);

@@ -14,4 +14,7 @@ modules:
 install-modules: modules
 	scripts/install-modules $(KVER) $(B) $(DESTDIR)
 
-.PHONY: modules install-modules
+uninstall-modules:
+	scripts/install-modules $(KVER) - $(DESTDIR)
+
+.PHONY: modules install-modules uninstall-modules

@@ -46,4 +46,9 @@ install-userspace: userspace
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux kernel/include/uapi/linux/*.h
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
 
-.PHONY: userspace install-userspace
+uninstall-userspace:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,dmapat-gpu-proc dmapat-vmm)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/linux/,$(notdir $(wildcard kernel/include/uapi/linux/*.h)))
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(wildcard docs/man/*.1)))
+
+.PHONY: userspace install-userspace uninstall-userspace

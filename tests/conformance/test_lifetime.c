@@ -20,6 +20,8 @@
 #define WC	DMABUF_MEMTYPE_WC
 #define UC	DMABUF_MEMTYPE_UC
 
+#define MOVE	(DMAPAT_MOCK_ZAP | DMAPAT_MOCK_NOTIFY | DMAPAT_MOCK_NEW_PAGES)
+
 #define GPA	0x10000000UL
 #define GVA	TEST_WINDOW_GVA
 #define SIZE	0x40000UL
@@ -194,8 +196,7 @@ static void two_vms(void)
 	test_assert(!vm_store(&a, GVA, 0xa));
 	test_assert(!vm_load(&b, GVA, &value));
 	test_eq((long long)value, 0xa, "one stores, the other loads");
-	test_errno(mock_change(fd, DMAPAT_MOCK_ZAP | DMAPAT_MOCK_NOTIFY | DMAPAT_MOCK_NEW_PAGES, WC, WC,
-			       WC), 0, "the buffer moves");
+	test_errno(mock_change(fd, MOVE, WC, WC, WC), 0, "the buffer moves");
 	test_assert(!vm_store(&b, GVA, 0xb));
 	test_assert(!vm_load(&a, GVA, &value));
 	test_eq((long long)value, 0xb, "both follow it");

@@ -56,10 +56,12 @@ static void vm_setup_cpu(struct test_vm *vm)
 		struct kvm_cpuid2 head;
 		struct kvm_cpuid_entry2 entries[128];
 	} cpuid = { .head.nent = 128 };
-	struct kvm_segment code = { .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1,
-				    .limit = 0xffffffff };
-	struct kvm_segment data = { .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1,
-				    .limit = 0xffffffff };
+	struct kvm_segment code = {
+		.selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1, .limit = 0xffffffff
+	};
+	struct kvm_segment data = {
+		.selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1, .limit = 0xffffffff
+	};
 	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2, .rbx = CMD_GPA };
 	struct kvm_sregs sregs;
 
@@ -68,7 +70,11 @@ static void vm_setup_cpu(struct test_vm *vm)
 
 	test_assert(!ioctl(vm->vcpu, KVM_GET_SREGS, &sregs));
 	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.fs = data;
+	sregs.gs = data;
+	sregs.ss = data;
 	sregs.cr0 = 0x80010033;		/* PG WP NE ET MP PE */
 	sregs.cr3 = PML4_GPA;
 	sregs.cr4 = 0x20;		/* PAE */

@@ -14,7 +14,9 @@
 #include <stdint.h>
 
 #define TEST_RAM_SIZE		0x400000UL	/* slot 0, at guest-physical 0 */
-#define TEST_WINDOW_GVA		0x400000000000UL	/* vm_map() maps here; no host process does */
+
+/* vm_map() maps here, where no host process has anything. */
+#define TEST_WINDOW_GVA		0x400000000000UL
 #define TEST_WINDOW_SIZE	0x40000000UL
 
 /* Index in the PAT that test_vm programs, and the page-table bits that select it */
