@@ -513,6 +513,32 @@ static void test_too_many_clients(void **state)
 	pump(t);
 }
 
+/* A socket on which nobody listens is replaced; other files are left alone. */
+static void test_stale_socket(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct test *t = *state;
+	struct control *control;
+	struct error err = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/stale", t->dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	close(fd);
+	assert_int_equal(control__create(&control, t->fake.loop, &t->fake.vm, addr.sun_path, &err),
+			 0);
+	control__destroy(control);
+	assert_int_equal(access(addr.sun_path, F_OK), -1);
+
+	fd = open(addr.sun_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "precious", 8), 8);
+	close(fd);
+	assert_int_equal(control__create(&control, t->fake.loop, &t->fake.vm, addr.sun_path, &err),
+			 -EADDRINUSE);
+	assert_int_equal(access(addr.sun_path, F_OK), 0);
+	unlink(addr.sun_path);
+}
+
 static void test_bad_path(void **state)
 {
 	struct test *t = *state;
@@ -522,7 +548,7 @@ static void test_bad_path(void **state)
 
 	assert_int_equal(control__create(&control, t->fake.loop, &t->fake.vm, t->path, &err),
 			 -EADDRINUSE);
-	assert_non_null(strstr(err.msg, "remove it"));
+	assert_non_null(strstr(err.msg, t->path));
 	memset(&err, 0, sizeof(err));
 	assert_int_equal(control__create(&control, t->fake.loop, &t->fake.vm,
 					 "/nonexistent/control", &err), -ENOENT);
@@ -553,6 +579,7 @@ int main(void)
 		TEST(test_closed_peer),
 		TEST(test_slow_reader),
 		TEST(test_too_many_clients),
+		TEST(test_stale_socket),
 		TEST(test_bad_path),
 	};
 

@@ -221,6 +221,36 @@ refuse:
 	close(fd);
 }
 
+/* Left behind by a VMM that was killed: nobody answers there any more. */
+static bool control__stale(const struct sockaddr_un *addr)
+{
+	struct stat st;
+	bool stale;
+	int fd;
+
+	/* A connect to any other kind of file is refused, too. */
+	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	stale = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
+		errno == ECONNREFUSED;
+	close(fd);
+	return stale;
+}
+
+static int control__bind(int fd, const struct sockaddr_un *addr)
+{
+	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -errno;
+	if (!control__stale(addr) || unlink(addr->sun_path) < 0)
+		return -EADDRINUSE;
+	return bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
+}
+
 static int control__listen(const char *path, struct error *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -234,11 +264,10 @@ static int control__listen(const char *path, struct error *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error__set(err, errno, "control socket: %s", strerror(errno));
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		r = error__set(err, errno, "control socket %s: %s%s", path, strerror(errno),
-			       errno == EADDRINUSE ? ": remove it if no dmapat-vmm uses it" : "");
+	r = control__bind(fd, &addr);
+	if (r < 0) {
 		close(fd);
-		return r;
+		return error__set(err, -r, "control socket %s: %s", path, strerror(-r));
 	}
 	if (listen(fd, CONTROL_MAX_CLIENTS) < 0) {
 		r = error__set(err, errno, "control socket %s: listen: %s", path, strerror(errno));
