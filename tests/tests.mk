@@ -57,6 +57,14 @@ check-fast: $(UNIT)
 check-emu: modules $(EMU_FILES) $(B)/tests/oracle/trace-report
 	$(EMU_RUN) $(EMU_FILES)
 
-.PHONY: check-fast check-emu
+# All of them, and one sum of all.
+check: modules $(UNIT) $(EMU_FILES) $(B)/tests/oracle/trace-report
+	@mkdir -p $(B)/check
+	tests/run-unit $(UNIT) | tee $(B)/check/unit.log
+	$(EMU_RUN) -a $(B)/check/unit.log $(EMU_FILES)
+
+.PHONY: check check-fast check-emu
+
+include demo/demo.mk
 
 -include $(wildcard $(B)/tests/*/*.d $(B)/tests/*/*/*.d)
