@@ -72,7 +72,7 @@ static int handshake(struct migration_receiver *r, struct error *err)
 	if (ret)
 		return ret;
 	if (rec.type != MIGRATION_REC_HELLO)
-		return error__set(err, EPROTO, "source sent a %s record where hello belongs",
+		return error__set(err, EPROTO, "source sent %s where hello belongs",
 				  migration_record__name(rec.type));
 	source = malloc(sizeof(*source));
 	if (!source)
@@ -304,7 +304,7 @@ static int receive(struct migration_receiver *r, bool *runs, struct error *err)
 		else if (rec.type == MIGRATION_REC_END)
 			return take_end(r, &rec, runs, err);
 		else
-			ret = error__set(err, EPROTO, "a %s record after %u state records",
+			ret = error__set(err, EPROTO, "source sent %s after %u state records",
 					 migration_record__name(rec.type), r->nr_states);
 		if (ret)
 			return ret;

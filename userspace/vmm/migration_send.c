@@ -289,7 +289,7 @@ static int await_ready(struct migration_sender *s, struct error *err)
 		}
 		if (rec.type != MIGRATION_REC_READY || rec.length != sizeof(ready))
 			return error__set(err, EPROTO,
-					  "destination sent a %s record of %u bytes where ready belongs",
+					  "destination sent %s of %u bytes where ready belongs",
 					  migration_record__name(rec.type), rec.length);
 		memcpy(&ready, rec.payload, sizeof(ready));
 		s->src->stats.bytes_verified = le64toh(ready.bytes);

@@ -190,7 +190,7 @@ int migration_stream__send(struct migration_stream *s, enum migration_record_typ
 	/* Only a peer that gives up speaks out of turn, and it says why first. */
 	said = migration_stream__recv(s, &rec, &theirs);
 	if (!said)
-		return error__set(err, EPROTO, "%s sent a %s record while this side was to speak",
+		return error__set(err, EPROTO, "%s sent %s while this side was to speak",
 				  s->ch->peer, migration_record__name(rec.type));
 	return error__set(err, -said, "%s", theirs.msg);
 }
@@ -306,7 +306,7 @@ int migration_stream__expect(struct migration_stream *s, enum migration_record_t
 		return ret;
 	if (rec->type != type || rec->length != length)
 		return error__set(err, EPROTO,
-				  "%s sent a %s record of %u bytes where %s of %u bytes belongs",
+				  "%s sent %s of %u bytes where %s of %u bytes belongs",
 				  s->ch->peer, migration_record__name(rec->type), rec->length,
 				  migration_record__name(type), length);
 	return 0;
