@@ -42,8 +42,10 @@ static inline const char *capture_end(void)
 }
 
 #define assert_logged(log, text) do {							\
-	if (!strstr(log, text))								\
-		fail_msg("the log has no \"%s\": %s", text, log);			\
+	const char *logged_ = (log), *wanted_ = (text);					\
+											\
+	if (!strstr(logged_, wanted_))							\
+		fail_msg("the log has no \"%s\": %s", wanted_, logged_);		\
 } while (0)
 
 static inline int count_fds(void)
@@ -69,7 +71,7 @@ static inline unsigned int count_maps(const char *name)
 	if (!maps)
 		abort();
 	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, name) != NULL;
+		count += !!strstr(line, name);
 	fclose(maps);
 	return count;
 }

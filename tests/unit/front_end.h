@@ -223,7 +223,7 @@ static inline uint64_t fe_get(struct front_end *fe, uint32_t request)
 	return fe_reply_u64(fe, request);
 }
 
-/* Send with an acknowledgement: 0, or what the back-end has against it. */
+/* Send and have it acknowledged: 0, or what the back-end has against it. */
 static inline uint64_t fe_ack(struct front_end *fe, uint32_t request, const void *payload,
 			      uint32_t size, int fd)
 {

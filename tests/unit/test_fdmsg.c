@@ -198,22 +198,22 @@ static void test_closed(void **state)
 /* Leave on the stack, where control data will be, what looks like an fd that came. */
 static __attribute__((noinline)) void poison_stack(int fd)
 {
-	volatile unsigned char stack[8192];
-	struct {
+	union {
 		struct cmsghdr cmsg;
-		int fd;
+		unsigned char bytes[CMSG_SPACE(sizeof(int))];
 	} fake = {
 		.cmsg = {
 			.cmsg_level = SOL_SOCKET,
 			.cmsg_type = SCM_RIGHTS,
 			.cmsg_len = CMSG_LEN(sizeof(int)),
 		},
-		.fd = fd,
 	};
+	volatile unsigned char stack[8192];
 	size_t i;
 
+	memcpy(CMSG_DATA(&fake.cmsg), &fd, sizeof(fd));
 	for (i = 0; i < sizeof(stack); i++)
-		stack[i] = ((unsigned char *)&fake)[i % CMSG_SPACE(sizeof(int))];
+		stack[i] = fake.bytes[i % sizeof(fake.bytes)];
 }
 
 /* The peer closes with something unread: a reset, in which no control data comes. */

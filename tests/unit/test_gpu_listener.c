@@ -19,12 +19,13 @@
 #include "gpu-proc/listener.h"
 #include "gpu-proc/signals.h"
 
-static char dir[] = "/tmp/dmapat-unit-XXXXXX";
+static char dir[40];
 static char path[64];
 
 static int make_dir(void **state)
 {
 	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/dmapat-unit-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/socket", dir);

@@ -127,7 +127,7 @@ static void test_refused(void **state)
 		{ { 0, 0, 0, 0 }, { PAGE, PAGE, PAGE, 0 }, "memory region 0: size 0x0" },
 		{ { 0, PAGE, 0, 0 }, { PAGE, 0, PAGE, 0 }, "memory region 1: size 0x0" },
 		{ { UINT64_MAX - 1, PAGE, 0, 0 }, { PAGE, PAGE, PAGE, 0 },
-		  "at guest 0xfffffffffffffffe, user 0x0, file offset 0x0: empty, or wraps around" },
+		  "guest 0xfffffffffffffffe, user 0x0, file offset 0x0: empty, or wraps around" },
 		{ { 0, PAGE, UINT64_MAX - 1, 0 }, { PAGE, PAGE, PAGE, 0 }, "wraps around" },
 		{ { 0, PAGE, 0, UINT64_MAX - PAGE + 1 }, { PAGE, PAGE, PAGE, 0 }, "wraps around" },
 		{ { 0, PAGE, 0, INT64_MAX }, { PAGE, PAGE, PAGE, 0 }, "wraps around" },

@@ -110,7 +110,8 @@ static void test_all(void **state)
 	assert_int_equal(spec[1].fill, BUFFER_NO_FILL);
 
 	/* 0 is a fill byte, too */
-	assert_int_equal(parse("--fd=3", "--buffer=udmabuf=/dev/udmabuf,size=4K,offset=0,fill=0"), 0);
+	assert_int_equal(parse("--fd=3",
+			       "--buffer=udmabuf=/dev/udmabuf,size=4K,offset=0,fill=0"), 0);
 	assert_ptr_equal(spec[0].allocator, &alloc_udmabuf);
 	assert_int_equal(spec[0].fill, 0);
 }
@@ -217,7 +218,8 @@ static void test_buffer_refused(void **state)
 		{ "heap=x,,size=4K,offset=0", "'' is not KEY=VALUE" },
 		{ "heap=x,size=4K,offset=0,color=red", "unknown key 'color'" },
 		{ "heap=x,size=4K,offset=0,heap=y", "unknown key 'heap'" },
-		{ "heap=x,size=4K,size=8K,offset=0", "'size' is given twice, the second time as '8K'" },
+		{ "heap=x,size=4K,size=8K,offset=0",
+		  "'size' is given twice, the second time as '8K'" },
 		{ "heap=x,size=4K,offset=0,offset=4K", "'offset' is given twice" },
 		{ "heap=x,size=4K,offset=0,fill=1,fill=2", "'fill' is given twice" },
 		{ "heap=x,size=4K,offset=0,name=a,name=b", "'name' is given twice" },
@@ -265,7 +267,7 @@ static void test_node_length(void **state)
 	assert_int_equal(strlen(spec.node), BUFFER_NODE_MAX - 1);
 
 	memset(arg, 0, sizeof(arg));
-	memcpy(arg, "heap=", 5);
+	strcpy(arg, "heap=");
 	memset(arg + 5, 'a', BUFFER_NODE_MAX);
 	strcat(arg, ",size=4K,offset=0");
 	capture_begin();

@@ -48,13 +48,16 @@ static const struct bad_request bad_requests[] = {
 	{ VHOST_USER_SET_VRING_KICK, { 0 }, 4, 1, "the payload has 4 bytes, must have 8" },
 	{ VHOST_USER_SET_BACKEND_REQ_FD, { 0 }, 8, 1, "the payload has 8 bytes, must have 0" },
 	{ VHOST_USER_SET_CONFIG, { 0, 0 }, 11, 0, "the payload has 11 bytes, must have 12" },
-	{ VHOST_USER_SET_CONFIG, { 4ull << 32, 0 }, 12, 0, "the payload has 12 bytes, must have 16" },
-	{ VHOST_USER_SET_CONFIG, { 257ull << 32, 0 }, 40, 0, "the payload has 40 bytes, must have 0" },
+	{ VHOST_USER_SET_CONFIG, { 4ull << 32, 0 }, 12, 0,
+	  "the payload has 12 bytes, must have 16" },
+	{ VHOST_USER_SET_CONFIG, { 257ull << 32, 0 }, 40, 0,
+	  "the payload has 40 bytes, must have 0" },
 	/* memory tables that contradict themselves */
 	{ VHOST_USER_SET_MEM_TABLE, { 0 }, 0, 0, "the payload has 0 bytes, must have 8" },
 	{ VHOST_USER_SET_MEM_TABLE, { 1 }, 8, 1, "the payload has 8 bytes, must have 40" },
 	{ VHOST_USER_SET_MEM_TABLE, { 9 }, 40, 1, "the payload has 40 bytes, must have 0" },
-	{ VHOST_USER_SET_MEM_TABLE, { UINT32_MAX }, 40, 1, "the payload has 40 bytes, must have 0" },
+	{ VHOST_USER_SET_MEM_TABLE, { UINT32_MAX }, 40, 1,
+	  "the payload has 40 bytes, must have 0" },
 	{ VHOST_USER_SET_MEM_TABLE, { 1, 0, 4096 }, 40, 0, "0 file descriptors, must have 1" },
 	{ VHOST_USER_SET_MEM_TABLE, { 1, 0, 4096 }, 40, 2, "2 file descriptors, must have 1" },
 	{ VHOST_USER_SET_MEM_TABLE, { 1, 0, 0 }, 40, 1, "memory region 0: size 0x0" },
@@ -68,11 +71,14 @@ static const struct bad_request bad_requests[] = {
 	{ VHOST_USER_SET_BACKEND_REQ_FD, { 0 }, 0, 0, "came with 0 file descriptors, must have 1" },
 	{ VHOST_USER_SET_BACKEND_REQ_FD, { 0 }, 0, 2, "came with 2 file descriptors, must have 1" },
 	/* values */
-	{ VHOST_USER_SET_FEATURES, { BIT(0) }, 8, 0, "SET_FEATURES: 0x1, offered were 0x140000000" },
+	{ VHOST_USER_SET_FEATURES, { BIT(0) }, 8, 0,
+	  "SET_FEATURES: 0x1, offered were 0x140000000" },
 	{ VHOST_USER_SET_FEATURES, { BIT(28) }, 8, 0, "SET_FEATURES: 0x10000000" },
-	{ VHOST_USER_SET_PROTOCOL_FEATURES, { BIT(1) }, 8, 0, "SET_PROTOCOL_FEATURES: 0x2, offered" },
+	{ VHOST_USER_SET_PROTOCOL_FEATURES, { BIT(1) }, 8, 0,
+	  "SET_PROTOCOL_FEATURES: 0x2, offered" },
 	{ VHOST_USER_SET_PROTOCOL_FEATURES, { BIT(21) }, 8, 0, "SET_PROTOCOL_FEATURES: 0x200000" },
-	{ VHOST_USER_SET_VRING_NUM, { STATE(2, 64) }, 8, 0, "SET_VRING_NUM: queue 2, but there are only 2" },
+	{ VHOST_USER_SET_VRING_NUM, { STATE(2, 64) }, 8, 0,
+	  "SET_VRING_NUM: queue 2, but there are only 2" },
 	{ VHOST_USER_SET_VRING_NUM, { STATE(0, 0) }, 8, 0, "control queue: 0 descriptors" },
 	{ VHOST_USER_SET_VRING_NUM, { STATE(1, 3) }, 8, 0, "cursor queue: 3 descriptors" },
 	{ VHOST_USER_SET_VRING_NUM, { STATE(0, 2048) }, 8, 0, "control queue: 2048 descriptors" },
@@ -82,9 +88,11 @@ static const struct bad_request bad_requests[] = {
 	{ VHOST_USER_SET_VRING_ADDR, { 0, 0, 2 }, 40, 0, "used ring at 0x2" },
 	{ VHOST_USER_SET_VRING_ADDR, { 0, 0, 0, 1 }, 40, 0, "available ring at 0x1" },
 	{ VHOST_USER_SET_VRING_BASE, { STATE(7, 0) }, 8, 0, "SET_VRING_BASE: queue 7" },
-	{ VHOST_USER_SET_VRING_BASE, { STATE(0, 65536) }, 8, 0, "index 65536, must be below 65536" },
+	{ VHOST_USER_SET_VRING_BASE, { STATE(0, 65536) }, 8, 0,
+	  "index 65536, must be below 65536" },
 	{ VHOST_USER_SET_VRING_ENABLE, { STATE(2, 1) }, 8, 0, "SET_VRING_ENABLE: queue 2" },
-	{ VHOST_USER_SET_VRING_ENABLE, { STATE(0, 2) }, 8, 0, "SET_VRING_ENABLE: 2, must be 0 or 1" },
+	{ VHOST_USER_SET_VRING_ENABLE, { STATE(0, 2) }, 8, 0,
+	  "SET_VRING_ENABLE: 2, must be 0 or 1" },
 	{ VHOST_USER_SET_VRING_KICK, { 2 }, 8, 1, "SET_VRING_KICK: queue 2" },
 	{ VHOST_USER_SET_VRING_KICK, { VHOST_USER_VRING_NOFD }, 8, 0, "rings are not polled" },
 	{ VHOST_USER_SET_CONFIG, { 4ull << 32 | 0, 0 }, 16, 0, "4 bytes at 0 with flags 0x0" },
@@ -116,7 +124,7 @@ static void send_bad(const struct bad_request *bad, uint32_t flags)
 	close(sv[1]);
 }
 
-/* Where an acknowledgement was asked for, an error is one, and the session goes on. */
+/* Where the front-end wants to be told, it is told, and the session goes on. */
 static void test_bad_acknowledged(void **state)
 {
 	const char *log;

@@ -60,16 +60,16 @@ static int map_region(struct guest_region *region, const struct vhost_user_regio
 		      unsigned int i, int fd)
 {
 	size_t skip = desc->mmap_offset % sysconf(_SC_PAGESIZE);
+	unsigned long long end = desc->mmap_offset + desc->size;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
 		log_error("memory region %u: cannot ask for the size of its file: %m", i);
 		return -1;
 	}
-	if ((uint64_t)st.st_size < desc->mmap_offset + desc->size) {
+	if ((uint64_t)st.st_size < end) {
 		log_error("memory region %u: ends at byte 0x%llx of its file, which has 0x%llx", i,
-			  (unsigned long long)(desc->mmap_offset + desc->size),
-			  (unsigned long long)st.st_size);
+			  end, (unsigned long long)st.st_size);
 		return -1;
 	}
 	region->desc = *desc;

@@ -157,7 +157,7 @@ static int set_limits(void)
 		if (getrlimit(limits[i].resource, &now) < 0)
 			return -1;
 		if (want.rlim_max > now.rlim_max)
-			want.rlim_cur = want.rlim_max = now.rlim_max;
+			want = (struct rlimit){ now.rlim_max, now.rlim_max };
 		if (setrlimit(limits[i].resource, &want) < 0)
 			return -1;
 	}

@@ -4,7 +4,7 @@
  * by session.c.
  *
  * A request that cannot be served is answered with an error if the front-end
- * asked for an acknowledgement, and life goes on; if not, the connection ends,
+ * asked for an answer, and life goes on; if not, the connection ends,
  * because the front-end would go on in a wrong belief.
  */
 #include "session_request.h"
@@ -359,7 +359,7 @@ static enum outcome handle(struct session *session, struct vhost_user_msg *msg)
 	return FAILED;
 }
 
-/* Does the request have a reply of its own, so that no acknowledgement may be sent? */
+/* Does the request have a reply of its own, so that REPLY_ACK sends none? */
 static bool has_own_reply(uint32_t request)
 {
 	return request == VHOST_USER_GET_FEATURES || request == VHOST_USER_GET_PROTOCOL_FEATURES ||

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Signals as events of the main loop: nothing runs in a handler. Called by main.c, listener.c, session.c. */
+/*
+ * Signals as events of the main loop: nothing runs in a handler. Called by
+ * main.c, listener.c and session.c.
+ */
 #include "signals.h"
 
 #include <signal.h>

@@ -17,7 +17,7 @@ enum fdmsg_status {
 	FDMSG_OVERSIZE,		/* hdr.size is above the largest payload */
 	FDMSG_BAD_VERSION,	/* hdr.flags has another version */
 	FDMSG_TOO_MANY_FDS,	/* more than VHOST_USER_MAX_FDS */
-	FDMSG_FDS_TRUNCATED,	/* the kernel dropped fds: most likely this process has no room for them */
+	FDMSG_FDS_TRUNCATED,	/* the kernel dropped fds: this process has no room for them */
 	FDMSG_STRAY_FDS,	/* fds came with the payload instead of the header */
 	FDMSG_TIMEOUT,		/* nothing, or not all, within the time given */
 	FDMSG_IO,		/* the system call failed: see errno */

@@ -29,6 +29,7 @@ static void __printf(2, 0) log_line(const char *level, const char *fmt, va_list 
 
 	len = snprintf(line, sizeof(line) - 1, "%s: %s", program, level);
 	errno = saved;	/* for %m */
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): all callers va_start() */
 	n = vsnprintf(line + len, sizeof(line) - 1 - len, fmt, ap);
 	if (n > 0)
 		len += n;

@@ -75,7 +75,7 @@ enum vhost_user_request {
 	VHOST_USER_SET_OWNER			= 3,
 	/* Deprecated: disable all rings. Empty; no fds; no reply. */
 	VHOST_USER_RESET_OWNER			= 4,
-	/* Replace the guest's memory map. memory, cut after its last region; one fd a region; no reply. */
+	/* Replace the memory map. memory, cut after its last region; one fd a region; no reply. */
 	VHOST_USER_SET_MEM_TABLE		= 5,
 	/* Dirty log in shared memory (F_LOG_SHMFD). u64 size, u64 offset; one fd; reply: empty. */
 	VHOST_USER_SET_LOG_BASE			= 6,
@@ -87,9 +87,9 @@ enum vhost_user_request {
 	VHOST_USER_SET_VRING_ADDR		= 9,
 	/* Next index of the available ring. vring_state; no fds; no reply. */
 	VHOST_USER_SET_VRING_BASE		= 10,
-	/* Stop a ring, ask for its next index. vring_state, num ignored; no fds; reply: vring_state. */
+	/* Stop a ring, ask for its index. vring_state, num ignored; no fds; reply: vring_state. */
 	VHOST_USER_GET_VRING_BASE		= 11,
-	/* Event fd by which the driver kicks. u64 VHOST_USER_VRING_*; one fd, or none with NOFD; no reply. */
+	/* Event fd of kicks. u64 VHOST_USER_VRING_*; one fd, or none with NOFD; no reply. */
 	VHOST_USER_SET_VRING_KICK		= 12,
 	/* Event fd by which used buffers are announced. As SET_VRING_KICK. */
 	VHOST_USER_SET_VRING_CALL		= 13,
@@ -103,16 +103,16 @@ enum vhost_user_request {
 	VHOST_USER_GET_QUEUE_NUM		= 17,
 	/* Enable (num 1) or disable (num 0) a ring. vring_state; no fds; no reply. */
 	VHOST_USER_SET_VRING_ENABLE		= 18,
-	/* Requests of other device types and of features that dmapat does not offer: 19, 20, 22, 23, 26-33, 35-38, 41-43. */
+	/* Of other devices, or features not offered: 19, 20, 22, 23, 26-33, 35-38, 41-43. */
 	VHOST_USER_SEND_RARP			= 19,
 	VHOST_USER_NET_SET_MTU			= 20,
-	/* Hand over the socket for requests of the back-end (F_BACKEND_REQ). Empty; one fd; no reply. */
+	/* Socket for requests of the back-end (F_BACKEND_REQ). Empty; one fd; no reply. */
 	VHOST_USER_SET_BACKEND_REQ_FD		= 21,
 	VHOST_USER_IOTLB_MSG			= 22,
 	VHOST_USER_SET_VRING_ENDIAN		= 23,
-	/* Read device configuration (F_CONFIG). config; no fds; reply: config, same size, or empty for an error. */
+	/* Read configuration (F_CONFIG). config; no fds; reply: config, or empty: an error. */
 	VHOST_USER_GET_CONFIG			= 24,
-	/* Write device configuration (F_CONFIG). config; no fds; no reply. */
+	/* Write configuration (F_CONFIG). config; no fds; no reply. */
 	VHOST_USER_SET_CONFIG			= 25,
 	VHOST_USER_CREATE_CRYPTO_SESSION	= 26,
 	VHOST_USER_CLOSE_CRYPTO_SESSION		= 27,
@@ -135,7 +135,7 @@ enum vhost_user_request {
 	VHOST_USER_GET_SHARED_OBJECT		= 41,
 	VHOST_USER_SET_DEVICE_STATE_FD		= 42,
 	VHOST_USER_CHECK_DEVICE_STATE		= 43,
-	/* Ask for the sizes of the shared memory regions (F_SHMEM). Empty; no fds; reply: shmem_config. */
+	/* Ask for shared memory regions (F_SHMEM). Empty; no fds; reply: shmem_config. */
 	VHOST_USER_GET_SHMEM_CONFIG		= 44,
 };
 
