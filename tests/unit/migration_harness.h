@@ -70,7 +70,8 @@ struct fault {
 	unsigned int bit;	/* FLIP: of the byte at @at */
 	int victim;		/* KILL */
 	bool force;		/* order the guest to run at the source if the outcome is unknown */
-	bool resume_stall;	/* let the stream flow again if the outcome is unknown */
+	bool resume_stall;	/* let the stream flow again if the outcome is unknown … */
+	bool resume_at_end;	/* … and the destination has ended */
 	enum cancel_at cancel;
 	uint32_t timeout_ms;	/* 0: 5000 */
 	bool stopped;		/* the guest is stopped when it is migrated */
@@ -756,13 +757,12 @@ static inline void harness_case(struct harness *h, const struct fault *fault)
 			reap(h, SOURCE);
 		if (pfd[3].revents)
 			reap(h, DESTINATION);
-		if (pfd[4].revents) {
-			eventfd_read(h->news_fd, &ignored);
-			if (h->report->unknown && fault->force)
-				eventfd_write(h->force_fd, 1);
-			if (h->report->unknown && fault->resume_stall && h->stalled)
-				harness_flow(h);
-		}
+		eventfd_read(h->news_fd, &ignored);
+		if (h->report->unknown && fault->force)
+			eventfd_write(h->force_fd, 1);
+		if (h->report->unknown && fault->resume_stall && h->stalled &&
+		    !(fault->resume_at_end && h->pid[DESTINATION]))
+			harness_flow(h);
 	}
 	/* A source that does not know would take what follows for news. */
 	if (h->report->unknown && h->pid[SOURCE]) {
@@ -774,6 +774,41 @@ static inline void harness_case(struct harness *h, const struct fault *fault)
 		close(h->pidfd[side]);
 		h->pidfd[side] = 0;
 		close_sock(h, side);
+	}
+}
+
+/* The same without a relay, over a socket of the machine's own: @s, both ends. */
+static inline void harness_direct(struct harness *h, const struct fault *fault, const int s[2])
+{
+	int64_t deadline = harness_ms() + CASE_DEADLINE_MS;
+	eventfd_t ignored;
+	int side;
+
+	memset(h->report, 0, sizeof(*h->report));
+	h->report->outcome = -1;
+	h->report->runs = true;
+	h->fault = fault;
+	h->sock[SOURCE] = h->sock[DESTINATION] = -1;
+	harness_fork(h, DESTINATION, s[1], (int[3]) { s[0], -1, -1 });
+	harness_fork(h, SOURCE, s[0], (int[3]) { s[1], -1, -1 });
+	close(s[0]);
+	close(s[1]);
+	while (!side_done(h, SOURCE) || !side_done(h, DESTINATION)) {
+		struct pollfd pfd[] = {
+			{ .fd = h->pid[SOURCE] ? h->pidfd[SOURCE] : -1, .events = POLLIN },
+			{ .fd = h->pid[DESTINATION] ? h->pidfd[DESTINATION] : -1, .events = POLLIN },
+			{ .fd = h->news_fd, .events = POLLIN },
+		};
+
+		assert_true(harness_ms() < deadline);
+		poll(pfd, 3, 1000);
+		eventfd_read(h->news_fd, &ignored);
+		reap(h, SOURCE);
+		reap(h, DESTINATION);
+	}
+	for (side = 0; side < NR_SIDES; side++) {
+		close(h->pidfd[side]);
+		h->pidfd[side] = 0;
 	}
 }
 

@@ -424,16 +424,19 @@ int migration_channel__flush(struct migration_channel *ch, struct error *err)
 	if (getsockopt(ch->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || domain == AF_UNIX)
 		return 0;
 	for (;;) {
+		/*
+		 * Errors first, the queue second: what is acknowledged stays so after a
+		 * reset, and an orderly end of the other direction is no error.
+		 */
+		ret = wait_fd(ch->fd, 0, ch->cancel_fd, deadline, FLUSH_TICK_MS);
 		if (ioctl(ch->fd, SIOCOUTQ, &queued))
 			return say(ch, -errno, "", err);
 		if (!queued)
 			return 0;
-		/* No event tells of acknowledgements, so look at every tick. */
-		ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, deadline, FLUSH_TICK_MS);
 		if (ret < 0)
 			return say(ch, ret, "does not acknowledge what is sent", err);
 		if (ret)
-			return say(ch, -EREMOTEIO, "", err);
+			return say(ch, -EPIPE, "", err);
 	}
 }
 
