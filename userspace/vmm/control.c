@@ -312,6 +312,8 @@ void control__destroy(struct control *control)
 
 	if (!control)
 		return;
+	/* Events that threads left behind still reach the clients. */
+	loop__flush(control->loop);
 	for (i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		if (control->clients[i])
 			client__close(control->clients[i]);

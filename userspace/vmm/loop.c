@@ -31,15 +31,9 @@ struct loop {
 	int nr_events;
 };
 
-static void loop__work(struct loop_handler *h, uint32_t events)
+void loop__flush(struct loop *loop)
 {
-	struct loop *loop = container_of(h, struct loop, wake);
 	struct loop_work *work, *next;
-	uint64_t count;
-
-	(void)events;
-	if (read(h->fd, &count, sizeof(count)) < 0)
-		return;
 
 	pthread_mutex_lock(&loop->lock);
 	work = loop->head;
@@ -54,6 +48,15 @@ static void loop__work(struct loop_handler *h, uint32_t events)
 	}
 }
 
+static void loop__on_wake(struct loop_handler *h, uint32_t events)
+{
+	uint64_t count;
+
+	(void)events;
+	if (read(h->fd, &count, sizeof(count)) == sizeof(count))
+		loop__flush(container_of(h, struct loop, wake));
+}
+
 int loop__create(struct loop **out)
 {
 	struct loop *loop;
@@ -63,7 +66,7 @@ int loop__create(struct loop **out)
 	if (!loop)
 		return -ENOMEM;
 	loop->tail = &loop->head;
-	loop->wake.ready = loop__work;
+	loop->wake.ready = loop__on_wake;
 	pthread_mutex_init(&loop->lock, NULL);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -83,16 +86,10 @@ out:
 
 void loop__destroy(struct loop *loop)
 {
-	struct loop_work *work, *next;
-
 	if (!loop)
 		return;
 	/* Work owns memory: what was posted is done, though nothing waits for it. */
-	for (work = loop->head; work; work = next) {
-		next = work->next;
-		work->fn(work->arg);
-		free(work);
-	}
+	loop__flush(loop);
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
 	if (loop->wake.fd >= 0)

@@ -26,6 +26,9 @@ void loop__del(struct loop *loop, struct loop_handler *h);
 /* Run @fn(@arg) in the loop's thread, in the order of the calls. Any thread. */
 int loop__post(struct loop *loop, void (*fn)(void *arg), void *arg);
 
+/* Do now what was posted. In the loop's thread. */
+void loop__flush(struct loop *loop);
+
 /*
  * One round: wait up to @timeout_ms (-1: for ever) and call what is ready.
  * Returns -errno or 0.

@@ -181,15 +181,12 @@ static int run__loop(struct run *run, struct error *err)
 static void run__destroy(struct run *run)
 {
 	struct vm *vm = &run->vm;
-	struct control *control = vm->control;
 	unsigned int i;
 
 	migration__exit(vm);
 	vm__stop_vcpus(vm);
-	/* Events that the threads left behind still reach the clients. */
-	loop__run_once(run->loop, 0);
+	control__destroy(vm->control);
 	vm->control = NULL;
-	control__destroy(control);
 	for (i = 0; i < vm->nr_gpus; i++)
 		frontend__destroy(vm->gpus[i]);
 	free(vm->gpus);
