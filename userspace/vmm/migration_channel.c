@@ -243,6 +243,7 @@ int migration_channel__connect(struct migration_channel *ch, const char *uri, st
 static int bind_unix(int fd, const struct sockaddr_un *sun)
 {
 	const struct sockaddr *sa = (const struct sockaddr *)sun;
+	struct stat st;
 	int probe, stale;
 
 	/* The file gets the mode of the socket's inode. */
@@ -250,8 +251,11 @@ static int bind_unix(int fd, const struct sockaddr_un *sun)
 		return -errno;
 	if (!bind(fd, sa, sizeof(*sun)))
 		return 0;
-	if (errno != EADDRINUSE)
+	if (errno != EADDRINUSE || lstat(sun->sun_path, &st))
 		return -errno;
+	/* A file of another kind refuses connections too, and is somebody's. */
+	if (!S_ISSOCK(st.st_mode))
+		return -EADDRINUSE;
 	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe < 0)
 		return -errno;
