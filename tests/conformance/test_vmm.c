@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +31,15 @@
 #define GPU_SOCKET	"/run/gpu.sock"
 #define GPU2_SOCKET	"/run/gpu2.sock"
 #define TIMEOUT_MS	30000
-#define MAX_ARGS	32
 
 #define BUFFERS	"--buffer=heap=system,size=64K,offset=0,fill=0x11,name=wb", \
 		"--buffer=heap=system-wc,size=64K,offset=1M,fill=0x22,name=wc", \
 		"--buffer=heap=system-uc,size=64K,offset=2M,fill=0x33,name=uc", \
 		"--buffer=drm=/dev/dri/card0,size=64K,offset=3M,fill=0x44,name=vgem"
+
+static const char listen1[] = "--socket-path=" GPU_SOCKET;
+static const char listen2[] = "--socket-path=" GPU2_SOCKET;
+static const char gpu2_at_15m[] = GPU2_SOCKET ",offset=15M";
 
 struct process {
 	pid_t pid;
@@ -56,17 +58,9 @@ static int64_t now_ms(void)
 
 /* ---- processes ---- */
 
-static void start(struct process *p, const char *program, ...)
+static void start_argv(struct process *p, const char *const *argv)
 {
-	const char *argv[MAX_ARGS] = { program };
-	int pipefd[2], n = 1;
-	va_list ap;
-
-	va_start(ap, program);
-	while (n < MAX_ARGS - 1 && (argv[n] = va_arg(ap, const char *)))
-		n++;
-	va_end(ap);
-	argv[n] = NULL;
+	int pipefd[2];
 
 	memset(p, 0, sizeof(*p));
 	test_assert(pipe2(pipefd, O_CLOEXEC) == 0);
@@ -74,13 +68,16 @@ static void start(struct process *p, const char *program, ...)
 	if (!p->pid) {
 		dup2(pipefd[1], STDOUT_FILENO);
 		dup2(pipefd[1], STDERR_FILENO);
-		execv(program, (char **)argv);
+		execv(argv[0], (char **)argv);
 		_exit(127);
 	}
 	test_assert(p->pid > 0);
 	close(pipefd[1]);
 	p->out = pipefd[0];
 }
+
+/* start(&p, PROGRAM, ARGUMENT...) */
+#define start(p, ...) start_argv(p, (const char *const []) { __VA_ARGS__, NULL })
 
 /* Read its output until it has @text in it, or ends, or the time is over. */
 static bool says(struct process *p, const char *text)
@@ -142,14 +139,14 @@ static void check_says(struct process *p, const char *text, const char *what)
 
 static void start_gpu(struct process *gpu)
 {
-	start(gpu, GPU_PROC, "--socket-path=" GPU_SOCKET, "--shmem-size=16M", BUFFERS, NULL);
+	start(gpu, GPU_PROC, listen1, "--shmem-size=16M", BUFFERS);
 	test_assert(says(gpu, "ready"));
 }
 
 static void start_vmm(struct process *vmm, const char *cmdline, const char *option)
 {
 	start(vmm, VMM, "run", "--memory", "16M", "--payload", PAYLOAD, "--console", "-",
-	      "--gpu-proc", GPU_SOCKET, "--control", CONTROL, "--cmdline", cmdline, option, NULL);
+	      "--gpu-proc", GPU_SOCKET, "--control", CONTROL, "--cmdline", cmdline, option);
 }
 
 static void stop_gpu(struct process *gpu)
@@ -233,8 +230,8 @@ static void wait_launched(int fd)
 
 static void check_buffer(const char *name, const char *type)
 {
+	static const char *const members[] = { "bind", "host", "leaf", "query", "memtype" };
 	char text[128], *at;
-	const char *members[] = { "bind", "host", "leaf", "query", "memtype" };
 	unsigned int i;
 
 	snprintf(text, sizeof(text), "{\"name\":\"%s\"", name);
@@ -246,7 +243,8 @@ static void check_buffer(const char *name, const char *type)
 		*strchr(at, '}') = '\0';
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		snprintf(text, sizeof(text), "\"%s\":\"%s\"", members[i], type);
-		if (!test_ok(strstr(at, text), "query-memtype: %s: %s is %s", name, members[i], type))
+		if (!test_ok(strstr(at, text), "query-memtype: %s: %s is %s", name, members[i],
+			     type))
 			test_note("%s", at);
 	}
 	free(at);
@@ -339,7 +337,7 @@ static void test_hole(void)
 
 	start_gpu(&gpu);
 	start(&vmm, VMM, "run", "--memory", "16M", "--payload", PAYLOAD, "--gpu-proc", GPU_SOCKET,
-	      "--cmdline", "mode=touch hole=8M", NULL);
+	      "--cmdline", "mode=touch hole=8M");
 	check_end(&vmm, 70, "hole without control socket");
 	check_says(&vmm, "memory fault", "hole without control socket");
 	stop_gpu(&gpu);
@@ -386,12 +384,12 @@ static void test_two_gpus(void)
 	int fd;
 
 	start_gpu(&gpu);
-	start(&gpu2, GPU_PROC, "--socket-path=" GPU2_SOCKET, "--shmem-size=1M",
-	      "--buffer=heap=system-wc,size=64K,offset=64K,name=second", NULL);
+	start(&gpu2, GPU_PROC, listen2, "--shmem-size=1M",
+	      "--buffer=heap=system-wc,size=64K,offset=64K,name=second");
 	test_assert(says(&gpu2, "ready"));
 	start(&vmm, VMM, "run", "--memory", "16M", "--payload", PAYLOAD, "--console", "-",
 	      "--gpu-proc", GPU_SOCKET, "--gpu-proc", GPU2_SOCKET, "--control", CONTROL,
-	      "--cmdline", "mode=touch", "--paused", NULL);
+	      "--cmdline", "mode=touch", "--paused");
 	fd = control_connect();
 	wait_launched(fd);
 	test_ok(strstr(command(fd, "query-memtype"), "\"offset\":16842752"),
@@ -404,10 +402,10 @@ static void test_two_gpus(void)
 	ended(&gpu2);
 
 	start_gpu(&gpu);
-	start(&gpu2, GPU_PROC, "--socket-path=" GPU2_SOCKET, "--shmem-size=1M", NULL);
+	start(&gpu2, GPU_PROC, listen2, "--shmem-size=1M");
 	test_assert(says(&gpu2, "ready"));
 	start(&vmm, VMM, "run", "--payload", PAYLOAD, "--gpu-proc", GPU_SOCKET,
-	      "--gpu-proc", GPU2_SOCKET ",offset=15M", NULL);
+	      "--gpu-proc", gpu2_at_15m);
 	check_end(&vmm, 69, "regions overlap");
 	check_says(&vmm, "overlaps that of " GPU_SOCKET, "regions overlap");
 	stop_gpu(&gpu);
@@ -428,7 +426,7 @@ static void check_flat(const void *code, size_t size, int want, const char *text
 	struct process vmm;
 
 	write_file("/tmp/flat.bin", code, size);
-	start(&vmm, VMM, "run", "--memory", "16M", "--payload", "/tmp/flat.bin", NULL);
+	start(&vmm, VMM, "run", "--memory", "16M", "--payload", "/tmp/flat.bin");
 	check_end(&vmm, want, what);
 	check_says(&vmm, text, what);
 	unlink("/tmp/flat.bin");
@@ -448,10 +446,10 @@ static void test_ends(void)
 	check_flat(ud2, sizeof(ud2), 70, "triple fault", "triple fault");
 	check_flat(elf, sizeof(elf), 69, "no whole header", "bad ELF");
 	start(&vmm, VMM, "run", "--memory", "16M", "--payload", PAYLOAD, "--gpu-proc",
-	      "/run/nobody.sock", "--gpu-timeout", "100", NULL);
+	      "/run/nobody.sock", "--gpu-timeout", "100");
 	check_end(&vmm, 69, "no gpu-proc");
 	check_says(&vmm, "/run/nobody.sock: connect", "no gpu-proc");
-	start(&vmm, VMM, "run", NULL);
+	start(&vmm, VMM, "run");
 	check_end(&vmm, 64, "no options");
 }
 
@@ -459,13 +457,13 @@ static void test_stock(void)
 {
 	struct process gpu, vmm;
 
-	start(&vmm, VMM, "run", "--payload", PAYLOAD, "--cmdline", "mode=touch", NULL);
+	start(&vmm, VMM, "run", "--payload", PAYLOAD, "--cmdline", "mode=touch");
 	check_end(&vmm, 69, "stock: --bind require");
 	check_says(&vmm, "no KVM_CAP_DMA_BUF", "stock: --bind require");
 
 	start_gpu(&gpu);
 	start(&vmm, VMM, "run", "--memory", "16M", "--payload", PAYLOAD, "--console", "-",
-	      "--gpu-proc", GPU_SOCKET, "--bind", "off", "--cmdline", "mode=touch pages=1", NULL);
+	      "--gpu-proc", GPU_SOCKET, "--bind", "off", "--cmdline", "mode=touch pages=1");
 	check_says(&vmm, "touched 4 buffers, wrong words 0", "stock: --bind off");
 	check_end(&vmm, 0, "stock: --bind off");
 	stop_gpu(&gpu);

@@ -11,7 +11,7 @@
 #define PTE_WRITE	0x002ULL
 #define PTE_PWT		0x008ULL	/* PAT index bit 0 */
 #define PTE_PCD		0x010ULL	/* PAT index bit 1 */
-#define PTE_PAT		0x080ULL	/* PAT index bit 2 in a 4 KiB entry; large page in a higher one */
+#define PTE_PAT		0x080ULL	/* PAT index bit 2, in a 4 KiB entry */
 #define PTE_LARGE	0x080ULL
 #define PTE_ADDR	0x000ffffffffff000ULL
 #define LARGE_PAGE	0x200000ULL

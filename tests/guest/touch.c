@@ -72,7 +72,7 @@ static void touch_hole(const struct boot_info *info)
 void touch_run(const struct boot_info *info)
 {
 	unsigned int i, bad, all = 0;
-	uint64_t first;
+	uint64_t gpa, first;
 
 	if (cmdline_value(info->cmdline, "hole"))
 		touch_hole(info);
@@ -81,8 +81,9 @@ void touch_run(const struct boot_info *info)
 
 		bad = touch_buffer(info, i, &first);
 		all += bad;
+		gpa = info->window_gpa + buf->offset;
 		print("touch %s gpa 0x%llx size 0x%llx pat %s held 0x%llx wrong %d\n", buf->name,
-		      (unsigned long long)(info->window_gpa + buf->offset),
+		      (unsigned long long)gpa,
 		      (unsigned long long)buf->size,
 		      memtype_name(memtype_of_buffer(info, i)), (unsigned long long)first,
 		      (int)bad);

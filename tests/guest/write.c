@@ -16,7 +16,7 @@
 #define POLL_PAGES	16	/* pages between two looks at the ports: each is a VM exit */
 #define MAX_REPORTS	8	/* wrong pages that are described one by one */
 
-extern const uint64_t _image_start[], _image_end[];
+extern const char _image_start[], _image_end[];
 
 /* Volatile, so that each step is in memory when the next one starts. */
 static volatile struct progress *const progress = (volatile struct progress *)PROGRESS_GPA;
@@ -25,11 +25,10 @@ static uint64_t image_sum;
 /* Code and constants, too, have to arrive unchanged. */
 static uint64_t sum_image(void)
 {
-	uint64_t sum = 0;
-	const uint64_t *p;
+	uint64_t end = (uint64_t)_image_end, sum = 0, p;
 
-	for (p = _image_start; p < _image_end; p++)
-		sum = pattern_word((uint64_t)p, sum, *p);
+	for (p = (uint64_t)_image_start; p < end; p += sizeof(uint64_t))
+		sum = pattern_word(p, sum, *(const uint64_t *)p);
 	return sum;
 }
 

@@ -287,8 +287,8 @@ static void test_query_memtype(void **state)
 	strcpy(fake_name, "front");
 	assert_int_equal(window__map(&t->fake.vm, 0, fd, 4096, 0x5000, 4096, &buf, &err), 0);
 	answer = run(t, "{\"execute\":\"query-memtype\"}");
-	b = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(
-		cJSON_GetObjectItemCaseSensitive(answer, "return"), "buffers"), 0);
+	b = cJSON_GetObjectItemCaseSensitive(answer, "return");
+	b = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(b, "buffers"), 0);
 	assert_string_equal(string(b, "name"), "front");
 	assert_string_equal(string(b, "exporter"), "memfd");
 	assert_string_equal(string(b, "gpu-proc"), "gpu.sock");
@@ -379,8 +379,8 @@ static void test_events(void **state)
 	assert_string_equal(string(event, "event"), "MEMORY_FAULT");
 	data = cJSON_GetObjectItemCaseSensitive(event, "data");
 	assert_int_equal(cJSON_GetObjectItemCaseSensitive(data, "gpa")->valueint, 4096);
-	assert_true(cJSON_GetObjectItemCaseSensitive(
-		cJSON_GetObjectItemCaseSensitive(event, "timestamp"), "seconds")->valuedouble > 1e9);
+	data = cJSON_GetObjectItemCaseSensitive(event, "timestamp");
+	assert_true(cJSON_GetObjectItemCaseSensitive(data, "seconds")->valuedouble > 1e9);
 	cJSON_Delete(event);
 	event = next(t, a);
 	assert_string_equal(string(event, "event"), "STOP");

@@ -85,11 +85,8 @@ static void test_protocol_missing(void **state)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
-		if (i) {
-			assert_int_equal(backend_teardown(state), 0);
-			assert_int_equal(backend_setup(state), 0);
-			b = *state;
-		}
+		if (i)
+			b = backend_restart(state);
 		handshake(b, 1);
 		take(b, VHOST_USER_GET_PROTOCOL_FEATURES);
 		reply_u64(b, GOOD_PROTOCOL & ~(1ULL << bits[i]));
@@ -137,11 +134,8 @@ static void test_shmem_config(void **state)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (i) {
-			assert_int_equal(backend_teardown(state), 0);
-			assert_int_equal(backend_setup(state), 0);
-			b = *state;
-		}
+		if (i)
+			b = backend_restart(state);
 		handshake(b, 5);
 		take(b, VHOST_USER_GET_SHMEM_CONFIG);
 		reply_config(b, cases[i].nregions, cases[i].shmid, cases[i].size);
@@ -152,30 +146,36 @@ static void test_shmem_config(void **state)
 static void test_bad_replies(void **state)
 {
 	static const struct {
-		struct vhost_user_header hdr;
+		uint32_t request, flags, size;
 		const char *says;
 	} cases[] = {
-		{ { VHOST_USER_SET_OWNER, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 8 }, "request 3" },
-		{ { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 8 }, "flags 0x1" },
-		{ { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 4 }, "4 bytes" },
-		{ { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 0 }, "0 bytes" },
-		{ { VHOST_USER_GET_FEATURES, 2 | VHOST_USER_FLAG_REPLY, 8 }, "version" },
-		{ { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 1 << 20 }, "" },
+		{ VHOST_USER_SET_OWNER, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 8,
+		  "request 3" },
+		{ VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 8, "flags 0x1" },
+		{ VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 4,
+		  "4 bytes" },
+		{ VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 0,
+		  "0 bytes" },
+		{ VHOST_USER_GET_FEATURES, 2 | VHOST_USER_FLAG_REPLY, 8, "version" },
+		{ VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 1 << 20,
+		  "gpu-proc test: " },
 	};
+	struct vhost_user_header hdr;
 	struct backend *b = *state;
 	char bytes[64] = { 0 };
 	unsigned int i;
+	size_t size;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (i) {
-			assert_int_equal(backend_teardown(state), 0);
-			assert_int_equal(backend_setup(state), 0);
-			b = *state;
-		}
+		if (i)
+			b = backend_restart(state);
 		take(b, VHOST_USER_GET_FEATURES);
-		memcpy(bytes, &cases[i].hdr, sizeof(cases[i].hdr));
-		assert_int_equal(send(b->main, bytes, sizeof(cases[i].hdr) +
-				      (cases[i].hdr.size < 16 ? cases[i].hdr.size : 16), 0) > 0, 1);
+		hdr.request = cases[i].request;
+		hdr.flags = cases[i].flags;
+		hdr.size = cases[i].size;
+		memcpy(bytes, &hdr, sizeof(hdr));
+		size = sizeof(hdr) + (hdr.size < 16 ? hdr.size : 16);
+		assert_int_equal(send(b->main, bytes, size, 0), size);
 		pump_all(b);
 		assert_failed(EPROTO, cases[i].says);
 	}
@@ -186,7 +186,8 @@ static void test_reply_with_fd(void **state)
 	struct backend *b = *state;
 	struct vhost_user_msg msg = {
 		.hdr = { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, 8 },
-		.payload.u64 = GOOD_FEATURES, .nfds = 1,
+		.payload = { .u64 = GOOD_FEATURES },
+		.nfds = 1,
 	};
 
 	take(b, VHOST_USER_GET_FEATURES);
@@ -211,15 +212,13 @@ static void test_unasked_message(void **state)
 /* The peer goes away instead of answering step n, for every n. */
 static void test_closed_at_each_step(void **state)
 {
-	struct backend *b = *state;
+	struct backend *b;
 	unsigned int step;
 
 	for (step = 0; step < HANDSHAKE_STEPS; step++) {
 		if (handshake_requests[step] == VHOST_USER_SET_PROTOCOL_FEATURES)
 			continue;	/* has no answer */
-		assert_int_equal(backend_teardown(state), 0);
-		assert_int_equal(backend_setup(state), 0);
-		b = *state;
+		b = backend_restart(state);
 		handshake(b, step);
 		take(b, handshake_requests[step]);
 		close(b->main);

@@ -38,13 +38,15 @@ static struct image good(void)
 			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
 			.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
 			.e_entry = 0x200010, .e_phoff = offsetof(struct image, ph),
-			.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2,
+			.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 2,
 		},
 		.ph = {
 			{ .p_type = PT_LOAD, .p_offset = offsetof(struct image, text),
 			  .p_vaddr = 0x200000, .p_paddr = 0x200000, .p_filesz = 64, .p_memsz = 64 },
 			{ .p_type = PT_LOAD, .p_offset = offsetof(struct image, data),
-			  .p_vaddr = 0x201000, .p_paddr = 0x201000, .p_filesz = 32, .p_memsz = 4096 },
+			  .p_vaddr = 0x201000, .p_paddr = 0x201000, .p_filesz = 32,
+			  .p_memsz = 4096 },
 		},
 	};
 
@@ -96,17 +98,23 @@ static void test_flat(void **state)
 static void test_flat_too_large(void **state)
 {
 	struct error err = { 0 };
+	size_t room = ram.size - LOADER_FLAT_GPA;
 	uint64_t entry = 0;
 	uint8_t *image;
 
 	(void)state;
 	image = calloc(1, ram.size);
 	assert_non_null(image);
-	assert_int_equal(loader__load_image(&ram, image, ram.size - LOADER_FLAT_GPA, &entry, &err), 0);
-	assert_int_equal(loader__load_image(&ram, image, ram.size - LOADER_FLAT_GPA + 1, &entry, &err),
-			 -ERANGE);
+	assert_int_equal(loader__load_image(&ram, image, room, &entry, &err), 0);
+	assert_int_equal(loader__load_image(&ram, image, room + 1, &entry, &err), -ERANGE);
 	assert_non_null(strstr(err.msg, "0x400000"));
 	free(image);
+}
+
+static void assert_says(const struct error *err, const char *what, const char *text)
+{
+	if (!strstr(err->msg, text))
+		fail_msg("%s: says '%s', not '%s'", what, err->msg, text);
 }
 
 /* Each case changes one thing of a good image. */
@@ -116,8 +124,7 @@ static void test_flat_too_large(void **state)
 										\
 	change;									\
 	assert_int_equal(load(&i, sizeof(i), &err), want);			\
-	if (!strstr(err.msg, says))						\
-		fail_msg("%s: says '%s', not '%s'", #change, err.msg, says);	\
+	assert_says(&err, #change, says);					\
 } while (0)
 
 static void test_bad_header(void **state)

@@ -87,8 +87,8 @@ static void test_disagree(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(compare(cases[i][0], cases[i][1], cases[i][2], NONE, 0, &type, &err),
-				 -EMEDIUMTYPE);
+		assert_int_equal(compare(cases[i][0], cases[i][1], cases[i][2], NONE, 0, &type,
+					 &err), -EMEDIUMTYPE);
 		/* every value is named */
 		assert_non_null(strstr(err.msg, memtype__name(cases[i][0])));
 		assert_non_null(strstr(err.msg, memtype__name(cases[i][1])));

@@ -47,25 +47,38 @@ static void test_all(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&opts, &err,
-			       "--memory 0x2000000 --vcpus 2 --payload p --cmdline mode=touch "
-			       "--window-base 8G --window-size 32M --gpu-proc /a --gpu-proc /b,offset=16M "
-			       "--gpu-timeout 5 --bind off --control /c --console - --dirty-ring 4096"),
+			       "--memory 0x2000000 --vcpus 2 --payload p --cmdline mode=touch"),
 			 OPTIONS_OK);
 	assert_int_equal(opts.memory, 32 << 20);
 	assert_int_equal(opts.vcpus, 2);
+	assert_string_equal(opts.cmdline, "mode=touch");
+
+	assert_int_equal(parse(&opts, &err,
+			       "--payload p --window-base 8G --window-size 32M --paused"),
+			 OPTIONS_OK);
 	assert_true(opts.window_base == 8ULL << 30);
 	assert_int_equal(opts.window_size, 32 << 20);
+	assert_true(opts.paused);
+
+	assert_int_equal(parse(&opts, &err,
+			       "--payload p --gpu-proc /a --gpu-proc /b,offset=16M --gpu-timeout 5"),
+			 OPTIONS_OK);
 	assert_int_equal(opts.nr_gpus, 2);
 	assert_string_equal(opts.gpus[0].socket, "/a");
 	assert_true(opts.gpus[0].offset == GPU_OFFSET_AUTO);
 	assert_string_equal(opts.gpus[1].socket, "/b");
 	assert_int_equal(opts.gpus[1].offset, 16 << 20);
 	assert_int_equal(opts.gpu_timeout_ms, 5);
+	options__free(&opts);
+
+	assert_int_equal(parse(&opts, &err,
+			       "--incoming unix:/i --bind off --control /c --console - --dirty-ring 4K"),
+			 OPTIONS_OK);
+	assert_string_equal(opts.incoming, "unix:/i");
 	assert_int_equal(opts.bind, BIND_OFF);
 	assert_string_equal(opts.control, "/c");
 	assert_string_equal(opts.console, "-");
 	assert_int_equal(opts.dirty_ring, 4096);
-	options__free(&opts);
 }
 
 static void test_refused(void **state)
@@ -101,8 +114,8 @@ static void test_refused(void **state)
 		{ "--payload p --gpu-timeout 0", "not between" },
 		{ "--payload p --dirty-ring 1000", "not between" },
 		{ "--payload p --dirty-ring 5000", "not a power of two" },
-		{ "--payload p --gpu-proc 1 --gpu-proc 2 --gpu-proc 3 --gpu-proc 4 --gpu-proc 5 "
-		  "--gpu-proc 6 --gpu-proc 7 --gpu-proc 8 --gpu-proc 9", "more than 8" },
+		{ "--payload p --gpu-proc 1 --gpu-proc 2 --gpu-proc 3 --gpu-proc 4 --gpu-proc 5 --gpu-proc 6 --gpu-proc 7 --gpu-proc 8 --gpu-proc 9",
+		  "more than 8" },
 	};
 	struct options opts;
 	struct error err;
@@ -120,8 +133,8 @@ static void test_refused(void **state)
 static void test_cmdline_length(void **state)
 {
 	char text[BOOT_INFO_CMDLINE_MAX + 1];
-	char *argv[] = { (char *)"run", (char *)"--payload", (char *)"p", (char *)"--cmdline", text,
-			 NULL };
+	char run[] = "run", payload[] = "--payload", file[] = "p", cmdline[] = "--cmdline";
+	char *argv[6] = { run, payload, file, cmdline, text };
 	struct error err = { 0 };
 	struct options opts;
 

@@ -294,7 +294,7 @@ static void test_overlap(void **state)
 		log = capture_end();
 		assert_int_equal(result, EEXIST);
 		assert_logged(log, "overlaps buffer");
-		assert_logged(log, "[0x100000, 0x110000)");
+		assert_logged(log, "[0x100000, +0x10000)");
 	}
 	assert_int_equal(ask(b, map_request(0xf0000, BUFFER)), 0);
 	assert_int_equal(ask(b, map_request(0x110000, BUFFER)), 0);
@@ -460,7 +460,8 @@ static void test_answers_not_read(void **state)
 	unsigned int i;
 	int size = 1;
 
-	assert_int_equal(setsockopt(b->fe->backend.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	assert_int_equal(setsockopt(b->fe->backend.fd, SOL_SOCKET, SO_SNDBUF, &size,
+				    sizeof(size)), 0);
 	capture_begin();
 	for (i = 0; i < 2000 && b->fe->state == FRONTEND_READY; i++) {
 		request_send(b, unmap_request(0, BUFFER));

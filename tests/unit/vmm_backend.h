@@ -95,6 +95,14 @@ static inline int backend_teardown(void **state)
 	return count_fds() == before ? 0 : -1;
 }
 
+/* For the next case of one test. */
+static inline struct backend *backend_restart(void **state)
+{
+	if (backend_teardown(state) < 0 || backend_setup(state) < 0)
+		abort();
+	return *state;
+}
+
 static inline void pump(struct backend *b)
 {
 	assert_int_equal(loop__run_once(b->fake.loop, 0), 0);
@@ -206,11 +214,12 @@ static inline void assert_started(void)
 	assert_int_equal(started_result, 0);
 }
 
-#define assert_failed(errnum, text) do {					\
-	assert_int_equal(started_calls, 1);					\
-	assert_int_equal(started_result, -(errnum));				\
-	if (!strstr(started_error, text))					\
-		fail_msg("the error says '%s', not '%s'", started_error, text);	\
-} while (0)
+static inline void assert_failed(int errnum, const char *text)
+{
+	assert_int_equal(started_calls, 1);
+	assert_int_equal(started_result, -errnum);
+	if (!strstr(started_error, text))
+		fail_msg("the error says '%s', not '%s'", started_error, text);
+}
 
 #endif /* UNIT_VMM_BACKEND_H */

@@ -27,8 +27,9 @@
 
 _Static_assert(BOOT_PD_GPA + BOOT_NR_PD * VMM_PAGE_SIZE <= BOOT_INFO_GPA, "page tables");
 _Static_assert(BOOT_INFO_GPA + sizeof(struct boot_info) <= BOOT_STACK_GPA - 0x4000, "stack");
-_Static_assert(WINDOW_MAX_BUFFERS == BOOT_INFO_MAX_BUFFERS, "buffers");
-_Static_assert(BUFFER_NAME_MAX == sizeof(((struct boot_info_buffer *)0)->name), "names");
+_Static_assert(sizeof(((struct boot_info *)0)->buffers) / sizeof(struct boot_info_buffer) ==
+	       WINDOW_MAX_BUFFERS, "buffers");
+_Static_assert(sizeof(((struct boot_info_buffer *)0)->name) == BUFFER_NAME_MAX, "names");
 
 int boot__info(struct boot_info *info, uint64_t ram_size, const struct window *win,
 	       unsigned int nr_vcpus, const char *cmdline, struct error *err)

@@ -258,8 +258,8 @@ static int control__listen(const char *path, struct error *err)
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return error__set(err, ENAMETOOLONG,
-				  "control socket %s: %zu bytes, a socket's path may have %zu", path,
-				  strlen(path), sizeof(addr.sun_path) - 1);
+				  "control socket %s: %zu bytes, a socket's path may have %zu",
+				  path, strlen(path), sizeof(addr.sun_path) - 1);
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -345,6 +345,7 @@ void control__event(struct control *control, const char *name, cJSON *data)
 {
 	struct control_event *event;
 	struct timespec now;
+	long microseconds;
 	cJSON *time;
 
 	if (!control) {
@@ -363,7 +364,8 @@ void control__event(struct control *control, const char *name, cJSON *data)
 	cJSON_AddItemToObject(event->json, "data", data ? data : cJSON_CreateObject());
 	time = cJSON_AddObjectToObject(event->json, "timestamp");
 	cJSON_AddNumberToObject(time, "seconds", now.tv_sec);
-	cJSON_AddNumberToObject(time, "microseconds", now.tv_nsec / 1000);
+	microseconds = now.tv_nsec / 1000;
+	cJSON_AddNumberToObject(time, "microseconds", microseconds);
 	if (loop__post(control->loop, control__deliver, event) < 0) {
 		cJSON_Delete(event->json);
 		free(event);

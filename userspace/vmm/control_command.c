@@ -270,7 +270,7 @@ static const struct command *control_command__find(const char *name)
 }
 
 static const struct argument *control_command__argument(const struct command *command,
-							 const char *name)
+							const char *name)
 {
 	unsigned int i;
 
@@ -294,7 +294,8 @@ static int control_command__check_args(const struct command *command, const cJSO
 			return error__set(err, EINVAL, "%s has no argument '%s'", command->name,
 					  item->string);
 		if (!arg->is(item))
-			return error__set(err, EINVAL, "argument '%s' of %s has the wrong type or value",
+			return error__set(err, EINVAL,
+					  "argument '%s' of %s has the wrong type or value",
 					  arg->name, command->name);
 	}
 	for (i = 0; i < COMMAND_MAX_ARGS && command->args[i].name; i++) {
@@ -319,7 +320,8 @@ static int control_command__check_request(const cJSON *request, struct error *er
 			if (!cJSON_IsObject(item))
 				return error__set(err, EINVAL, "'arguments' must be an object");
 		} else if (strcmp(item->string, "id")) {
-			return error__set(err, EINVAL, "a request has no member '%s'", item->string);
+			return error__set(err, EINVAL, "a request has no member '%s'",
+					  item->string);
 		}
 	}
 	if (!cJSON_GetObjectItemCaseSensitive(request, "execute"))
@@ -333,11 +335,12 @@ static cJSON *control_command__run(struct vm *vm, const cJSON *request)
 	const struct command *command;
 	struct error err = { 0 };
 	cJSON *answer, *out;
+	const char *name;
 
 	if (control_command__check_request(request, &err) < 0)
 		return control_command__error("BadRequest", err.msg);
-	command = control_command__find(
-		cJSON_GetObjectItemCaseSensitive(request, "execute")->valuestring);
+	name = cJSON_GetObjectItemCaseSensitive(request, "execute")->valuestring;
+	command = control_command__find(name);
 	if (!command)
 		return control_command__error("CommandNotFound", "there is no such command");
 	if (control_command__check_args(command, args, &err) < 0)

@@ -73,19 +73,19 @@ static int ctl__send(int fd, const char *command, const char *args)
 	return r;
 }
 
-/* The next line, NUL-terminated, or NULL after an error message. */
-static char *ctl__line(FILE *in, int timeout_ms)
+/* The next line, NUL-terminated; NULL: there is none, and @why says so. */
+static char *ctl__line(FILE *in, int timeout_ms, const char **why)
 {
 	struct pollfd pfd = { .fd = fileno(in), .events = POLLIN };
 	char *line = NULL;
 	size_t size = 0;
 
 	if (timeout_ms >= 0 && poll(&pfd, 1, timeout_ms) == 0) {
-		log_error("no answer for %d ms", timeout_ms);
+		*why = "the VM does not answer";
 		return NULL;
 	}
 	if (getline(&line, &size, in) < 0) {
-		log_error("the VM closed the control socket");
+		*why = "the VM closed the control socket";
 		free(line);
 		return NULL;
 	}
@@ -94,13 +94,13 @@ static char *ctl__line(FILE *in, int timeout_ms)
 
 static int ctl__answer(FILE *in)
 {
-	const char *id;
+	const char *id, *why = NULL;
 	cJSON *json;
 	char *line;
 	int status;
 
 	/* Events come in between; they are not ours to print. */
-	while ((line = ctl__line(in, CTL_TIMEOUT_MS))) {
+	while ((line = ctl__line(in, CTL_TIMEOUT_MS, &why))) {
 		json = cJSON_Parse(line);
 		id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "id"));
 		if (id && !strcmp(id, CTL_ID)) {
@@ -113,17 +113,18 @@ static int ctl__answer(FILE *in)
 		cJSON_Delete(json);
 		free(line);
 	}
+	log_error("%s", why);
 	return EXIT_SETUP;
 }
 
 static int ctl__events(FILE *in, const char *name)
 {
-	const char *event;
+	const char *event, *why = NULL;
 	bool last;
 	cJSON *json;
 	char *line;
 
-	while ((line = ctl__line(in, -1))) {
+	while ((line = ctl__line(in, -1, &why))) {
 		json = cJSON_Parse(line);
 		event = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "event"));
 		last = event && name && !strcmp(event, name);
@@ -136,7 +137,10 @@ static int ctl__events(FILE *in, const char *name)
 		if (last)
 			return EXIT_GUEST_OK;
 	}
-	return name ? EXIT_SETUP : EXIT_GUEST_OK;
+	if (!name)
+		return EXIT_GUEST_OK;
+	log_error("%s, and sent no event %s", why, name);
+	return EXIT_SETUP;
 }
 
 int ctl__main(int argc, char **argv)

@@ -109,16 +109,18 @@ static int frontend__place(struct frontend *fe, uint64_t size, struct error *err
 	}
 	if (offset > win->size || size > win->size - offset)
 		return error__set(err, ERANGE,
-				  "its shared memory region [0x%" PRIx64 ", +0x%" PRIx64 ") is beyond the window of 0x%" PRIx64 " bytes",
+				  "its shared memory region " RANGE_FMT
+				  " is beyond the window of 0x%" PRIx64 " bytes",
 				  offset, size, win->size);
 	for (i = 0; i < fe->vm->nr_gpus; i++) {
 		other = fe->vm->gpus[i];
-		if (other && other->region_size && offset < other->region_offset + other->region_size &&
-		    other->region_offset < offset + size)
+		if (other && other->region_size && other->region_offset < offset + size &&
+		    offset < other->region_offset + other->region_size)
 			return error__set(err, EEXIST,
-					  "its shared memory region [0x%" PRIx64 ", +0x%" PRIx64 ") overlaps that of %s, [0x%" PRIx64 ", +0x%" PRIx64 ")",
-					  offset, size, other->option->socket,
-					  other->region_offset, other->region_size);
+					  "its shared memory region " RANGE_FMT
+					  " overlaps that of %s, " RANGE_FMT, offset, size,
+					  other->option->socket, other->region_offset,
+					  other->region_size);
 	}
 	fe->region_offset = offset;
 	fe->region_size = size;
@@ -204,8 +206,8 @@ static void frontend__handshake_done(struct frontend *fe)
 	if (!frontend__drain_backend(fe))
 		return;
 	fe->state = FRONTEND_READY;
-	log_info("gpu-proc %s: %u buffers, region of 0x%" PRIx64 " bytes at window offset 0x%" PRIx64,
-		 fe->option->socket, fe->nr_buffers, fe->region_size, fe->region_offset);
+	log_info("gpu-proc %s: %u buffers, region " RANGE_FMT " of the window",
+		 fe->option->socket, fe->nr_buffers, fe->region_offset, fe->region_size);
 	fe->started(fe, 0, NULL);
 }
 
@@ -266,7 +268,7 @@ void frontend__handshake_reply(struct frontend *fe, const struct vhost_user_msg 
 	if (msg->hdr.request != step->request || !(msg->hdr.flags & VHOST_USER_FLAG_REPLY) ||
 	    msg->hdr.size != size || msg->nfds) {
 		frontend__fail(fe, EPROTO,
-			       "%s: answered by request %" PRIu32 ", flags 0x%" PRIx32 ", %" PRIu32 " bytes, %u fds; wanted are request %d, a reply, %" PRIu32 " bytes, no fd",
+			       "%s: answered by request %u, flags 0x%x, %u bytes, %u fds; wanted are request %d, a reply, %u bytes, no fd",
 			       step->name, msg->hdr.request, msg->hdr.flags, msg->hdr.size,
 			       msg->nfds, step->request, size);
 		return;

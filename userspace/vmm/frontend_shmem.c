@@ -14,6 +14,7 @@
 #include "log.h"
 #include "vmm/control.h"
 #include "vmm/options.h"
+#include "vmm/util.h"
 #include "vmm/vm.h"
 
 #define FRONTEND_SEND_MS	1000
@@ -33,7 +34,7 @@ static int frontend__check_mmap(const struct frontend *fe, const struct vhost_us
 				  FRONTEND_SHMID_HOST_VISIBLE);
 	if (m->shm_offset > fe->region_size || m->len > fe->region_size - m->shm_offset)
 		return error__set(err, ERANGE,
-				  "[0x%" PRIx64 ", +0x%" PRIx64 ") is beyond its shared memory region of 0x%" PRIx64 " bytes",
+				  RANGE_FMT " is beyond its shared memory region of 0x%" PRIx64 " bytes",
 				  m->shm_offset, m->len, fe->region_size);
 	return 0;
 }

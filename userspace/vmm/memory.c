@@ -24,7 +24,8 @@ int memory__init(struct memory *mem, uint64_t size, struct error *err)
 	if (mem->fd < 0)
 		return error__set(err, errno, "guest RAM: memfd_create: %s", strerror(errno));
 	if (ftruncate(mem->fd, size) < 0) {
-		r = error__set(err, errno, "guest RAM: %" PRIu64 " bytes: %s", size, strerror(errno));
+		r = error__set(err, errno, "guest RAM: %" PRIu64 " bytes: %s", size,
+			       strerror(errno));
 		goto out;
 	}
 	if (fcntl(mem->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {

@@ -111,9 +111,11 @@ static int options__one(struct options *opts, int opt, const char *arg, struct e
 		opts->vcpus = v;
 		return r;
 	case OPT_WINDOW_BASE:
-		return options__number("window-base", arg, MIB, 1ULL << 45, &opts->window_base, err);
+		return options__number("window-base", arg, MIB, 1ULL << 45, &opts->window_base,
+				       err);
 	case OPT_WINDOW_SIZE:
-		return options__number("window-size", arg, VMM_PAGE_SIZE, 1ULL << 42, &opts->window_size, err);
+		return options__number("window-size", arg, VMM_PAGE_SIZE, 1ULL << 42,
+				       &opts->window_size, err);
 	case OPT_GPU_TIMEOUT:
 		r = options__number("gpu-timeout", arg, 1, 3600000, &v, err);
 		opts->gpu_timeout_ms = v;

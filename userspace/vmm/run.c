@@ -49,7 +49,9 @@ static int run__launch(struct run *run, struct error *err)
 	r = vm__start_vcpus(vm, err);
 	if (r < 0)
 		return r;
+	pthread_mutex_lock(&vm->run_lock);
 	vm->launched = true;
+	pthread_mutex_unlock(&vm->run_lock);
 	if (run->options.incoming)
 		return migration__incoming(vm, run->options.incoming, err);
 	r = boot__prepare(vm, err);
@@ -86,7 +88,7 @@ static void run__next_gpu(struct run *run)
 	unsigned int i;
 
 	for (i = 0; i < vm->nr_gpus; i++) {
-		if (vm->gpus[i]->state == FRONTEND_IDLE) {
+		if (vm->gpus[i] && vm->gpus[i]->state == FRONTEND_IDLE) {
 			frontend__start(vm->gpus[i]);
 			return;
 		}
@@ -102,7 +104,7 @@ static int run__create_gpus(struct run *run, struct error *err)
 	unsigned int i;
 	int r;
 
-	vm->gpus = calloc(opts->nr_gpus + 1, sizeof(*vm->gpus));
+	vm->gpus = calloc(opts->nr_gpus + 1, sizeof(struct frontend *));
 	if (!vm->gpus)
 		return error__set(err, ENOMEM, "out of memory");
 	for (i = 0; i < opts->nr_gpus; i++) {

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define SERIAL_IER_MASK	(UART_IER_RDI | UART_IER_THRI | UART_IER_RLSI | UART_IER_MSI)
-#define SERIAL_MCR_MASK	(UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT1 | UART_MCR_OUT2 | UART_MCR_LOOP)
+#define SERIAL_MCR_MASK	(UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT1 | UART_MCR_OUT2 | \
+			 UART_MCR_LOOP)
 #define SERIAL_FCR_MASK	(UART_FCR_ENABLE_FIFO | UART_FCR_DMA_SELECT | UART_FCR_TRIGGER_MASK)
 
 void serial__init(struct serial *serial, int out_fd, void (*set_irq)(void *, bool), void *opaque)

@@ -3,9 +3,13 @@
 #ifndef VMM_UTIL_H
 #define VMM_UTIL_H
 
+#include <inttypes.h>
 #include <stddef.h>
 
 #define VMM_PAGE_SIZE	4096ULL
+
+/* For messages: two 64-bit numbers, start and size, and how they are printed. */
+#define RANGE_FMT	"[0x%" PRIx64 ", +0x%" PRIx64 ")"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 

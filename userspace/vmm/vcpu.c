@@ -88,7 +88,11 @@ int vcpu__set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct er
 		return error__set(err, errno, "vCPU %u: KVM_GET_SREGS: %s", vcpu->index,
 				  strerror(errno));
 	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.fs = data;
+	sregs.gs = data;
+	sregs.ss = data;
 	sregs.gdt = (struct kvm_dtable) { .base = entry->gdt, .limit = GDT_LIMIT };
 	sregs.idt = (struct kvm_dtable) { .limit = 0 };
 	sregs.cr0 = CR0_LONG_MODE;

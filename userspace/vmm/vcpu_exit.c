@@ -44,7 +44,8 @@ static void vcpu_exit__fatal(struct vcpu *vcpu, const char *what)
 	uint64_t rip = vcpu_exit__rip(vcpu);
 	cJSON *data = cJSON_CreateObject();
 
-	log_error("vCPU %u: %s at RIP 0x%" PRIx64 "; the guest cannot go on", vcpu->index, what, rip);
+	log_error("vCPU %u: %s at RIP 0x%" PRIx64 "; the guest cannot go on", vcpu->index, what,
+		  rip);
 	cJSON_AddNumberToObject(data, "vcpu", vcpu->index);
 	cJSON_AddStringToObject(data, "reason", what);
 	vm__stop_from_vcpu(vm, VM_INTERNAL_ERROR);

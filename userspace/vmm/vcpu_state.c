@@ -87,7 +87,9 @@ static int vcpu_state__set_msrs(struct vcpu *vcpu, const struct vcpu_state *stat
 	if (!msrs)
 		return error__set(err, ENOMEM, "out of memory");
 	for (i = 0; i < state->nr_msrs; i++) {
-		if ((state->msrs[i].index == MSR_IA32_TSC_DEADLINE) == deadline)
+		bool is_deadline = state->msrs[i].index == MSR_IA32_TSC_DEADLINE;
+
+		if (is_deadline == deadline)
 			msrs->entries[msrs->nmsrs++] = state->msrs[i];
 	}
 	n = msrs->nmsrs ? ioctl(vcpu->fd, KVM_SET_MSRS, msrs) : 0;
@@ -187,9 +189,8 @@ static int vcpu_state__check(const struct vcpu *vcpu, const struct vcpu_state *s
 	if (state->nr_msrs > VCPU_STATE_MAX_MSRS || state->nr_cpuid > VCPU_STATE_MAX_CPUID ||
 	    state->xsave_size > VCPU_STATE_MAX_XSAVE)
 		return error__set(err, E2BIG,
-				  "vCPU %u: state of %" PRIu32 " MSRs, %" PRIu32 " CPUID entries, %" PRIu32
-				  " bytes of XSAVE is too large", vcpu->index, state->nr_msrs,
-				  state->nr_cpuid, state->xsave_size);
+				  "vCPU %u: state of %u MSRs, %u CPUID entries, %u bytes of XSAVE is too large",
+				  vcpu->index, state->nr_msrs, state->nr_cpuid, state->xsave_size);
 	if (state->xsave_size < sizeof(struct kvm_xsave))
 		return error__set(err, EINVAL,
 				  "vCPU %u: XSAVE area of %" PRIu32 " bytes, at least %zu needed",
@@ -225,7 +226,8 @@ int vcpu_state__set(struct vcpu *vcpu, const struct vcpu_state *state, struct er
 	if (!r)
 		r = vcpu_state__set_msrs(vcpu, state, true, err);
 	if (!r)
-		r = vcpu_state__ioctl(vcpu, KVM_SET_MP_STATE, &s->mp_state, "KVM_SET_MP_STATE", err);
+		r = vcpu_state__ioctl(vcpu, KVM_SET_MP_STATE, &s->mp_state, "KVM_SET_MP_STATE",
+				      err);
 	if (!r)
 		r = vcpu_state__ioctl(vcpu, KVM_SET_DEBUGREGS, &s->debugregs, "KVM_SET_DEBUGREGS",
 				      err);

@@ -113,8 +113,8 @@ static int window__check(struct window *win, uint64_t fd_offset, uint64_t offset
 				  ": not page aligned, or empty", offset, size, fd_offset);
 	if (offset > win->size || size > win->size - offset)
 		return error__set(err, ERANGE,
-				  "[0x%" PRIx64 ", +0x%" PRIx64 ") is beyond the window of 0x%" PRIx64
-				  " bytes", offset, size, win->size);
+				  RANGE_FMT " is beyond the window of 0x%" PRIx64 " bytes",
+				  offset, size, win->size);
 	if (win->frozen)
 		return error__set(err, EBUSY,
 				  "a migration is under way: no buffer can come or go");
@@ -125,9 +125,8 @@ static int window__check(struct window *win, uint64_t fd_offset, uint64_t offset
 
 		if (offset < b->offset + b->size && b->offset < offset + size)
 			return error__set(err, EEXIST,
-					  "[0x%" PRIx64 ", 0x%" PRIx64 ") overlaps buffer %s at [0x%" PRIx64
-					  ", 0x%" PRIx64 ")", offset, offset + size, b->name,
-					  b->offset, b->offset + b->size);
+					  RANGE_FMT " overlaps buffer %s, " RANGE_FMT,
+					  offset, size, b->name, b->offset, b->size);
 	}
 	return 0;
 }
@@ -189,8 +188,8 @@ static int window__fill(struct vm *vm, struct buffer *buf, struct error *err)
 	hva = mmap(buf->hva, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, buf->fd,
 		   buf->fd_offset);
 	if (hva == MAP_FAILED)
-		return error__set(err, errno, "%s: mmap of 0x%" PRIx64 " bytes at 0x%" PRIx64 ": %s",
-				  buf->name, buf->size, buf->fd_offset, strerror(errno));
+		return error__set(err, errno, "%s: mmap of " RANGE_FMT ": %s", buf->name,
+				  buf->fd_offset, buf->size, strerror(errno));
 
 	types->bind = MEMTYPE_NONE;
 	if (vm->options->bind == BIND_REQUIRE) {
@@ -253,8 +252,8 @@ int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uin
 	window__name(win, buf, info.name);
 	if (fd_offset > info.size || size > info.size - fd_offset) {
 		r = error__set(err, ERANGE,
-			       "%s: [0x%" PRIx64 ", +0x%" PRIx64 ") is beyond the DMA-buf of 0x%" PRIx64
-			       " bytes", buf->name, fd_offset, size, info.size);
+			       "%s: " RANGE_FMT " is beyond the DMA-buf of 0x%" PRIx64 " bytes",
+			       buf->name, fd_offset, size, info.size);
 		goto out;
 	}
 	r = window__fill(vm, buf, err);
@@ -286,8 +285,7 @@ int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t siz
 	}
 	if (i == win->nr_buffers) {
 		r = error__set(err, ENOENT,
-			       "[0x%" PRIx64 ", +0x%" PRIx64 ") is no buffer of this back-end",
-			       offset, size);
+			       RANGE_FMT " is no buffer of this back-end", offset, size);
 		goto out;
 	}
 	if (win->frozen) {
@@ -302,8 +300,8 @@ int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t siz
 		goto out;
 	}
 	win->nr_buffers--;
-	memmove(&win->buffers[i], &win->buffers[i + 1],
-		(win->nr_buffers - i) * sizeof(win->buffers[0]));
+	for (; i < win->nr_buffers; i++)
+		win->buffers[i] = win->buffers[i + 1];
 	buffer__free(buf);
 out:
 	pthread_mutex_unlock(&win->lock);
