@@ -42,6 +42,7 @@ static void test_defaults(void **state)
 
 static void test_all(void **state)
 {
+	enum options_result r;
 	struct options opts;
 	struct error err;
 
@@ -60,9 +61,8 @@ static void test_all(void **state)
 	assert_int_equal(opts.window_size, 32 << 20);
 	assert_true(opts.paused);
 
-	assert_int_equal(parse(&opts, &err,
-			       "--payload p --gpu-proc /a --gpu-proc /b,offset=16M --gpu-timeout 5"),
-			 OPTIONS_OK);
+	r = parse(&opts, &err, "--payload p --gpu-proc /a --gpu-proc /b,offset=16M --gpu-timeout 5");
+	assert_int_equal(r, OPTIONS_OK);
 	assert_int_equal(opts.nr_gpus, 2);
 	assert_string_equal(opts.gpus[0].socket, "/a");
 	assert_true(opts.gpus[0].offset == GPU_OFFSET_AUTO);
@@ -71,9 +71,9 @@ static void test_all(void **state)
 	assert_int_equal(opts.gpu_timeout_ms, 5);
 	options__free(&opts);
 
-	assert_int_equal(parse(&opts, &err,
-			       "--incoming unix:/i --bind off --control /c --console - --dirty-ring 4K"),
-			 OPTIONS_OK);
+	r = parse(&opts, &err,
+		  "--incoming unix:/i --bind off --control /c --console - --dirty-ring 4K");
+	assert_int_equal(r, OPTIONS_OK);
 	assert_string_equal(opts.incoming, "unix:/i");
 	assert_int_equal(opts.bind, BIND_OFF);
 	assert_string_equal(opts.control, "/c");
