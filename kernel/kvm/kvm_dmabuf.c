@@ -13,8 +13,9 @@
  *  - the exporter zaps its mappings (any other event) or moves the buffer
  *    (move_notify): the leaves go, the next fault looks again at the mapping and
  *    asks the exporter again; another type makes the binding stale.
- * A stale range is not mapped: the vCPU leaves with KVM_EXIT_MEMORY_FAULT until
- * the VMM binds again.
+ * Stale means that nothing of the range is mapped: the vCPU leaves with
+ * KVM_EXIT_MEMORY_FAULT until the VMM binds again. Whoever sets it zaps the range
+ * afterwards.
  *
  * Locks: slots_lock orders binds, unbinds and slot changes. kvm_dmabuf.lock
  * protects the tree alone and is taken in the MMU notifier and the fault path;
@@ -52,12 +53,15 @@ struct kvm_dmabuf_binding {
 	struct kref ref;
 	struct kvm *kvm;
 	struct dma_buf *dmabuf;
-	struct dma_buf_attachment *attach;	/* of a buffer that can move, else NULL */
+	struct dma_buf_attachment *attach;	/* of a buffer that says when it moves */
+	struct file *file;			/* vm_file that its mappings have */
 	unsigned long pgoff;			/* vm_pgoff that the first page must have */
 	u32 slot_id;				/* address space and id, as user space counts */
 	int memtype;
 	bool stale;
-	bool recheck;				/* something moved: ask again at the next fault */
+	/* Changes so far, and the last one after which the exporter was asked. */
+	atomic_t changes;
+	int asked;
 };
 
 /* How far the lookup of one page may be chased by an exporter that keeps moving. */
@@ -83,6 +87,7 @@ static void kvm_dmabuf_binding_release(struct kref *ref)
 {
 	struct kvm_dmabuf_binding *b = container_of(ref, struct kvm_dmabuf_binding, ref);
 
+	fput(b->file);
 	dma_buf_put(b->dmabuf);
 	kfree(b);
 }
@@ -130,7 +135,14 @@ static void kvm_dmabuf_move_notify(struct dma_buf_attachment *attach)
 {
 	struct kvm_dmabuf_binding *b = attach->importer_priv;
 
-	WRITE_ONCE(b->recheck, true);
+	atomic_inc(&b->changes);
+	kvm_dmabuf_zap(b->kvm, b->hva.start, b->hva.last);
+}
+
+static void kvm_dmabuf_set_stale(struct kvm_dmabuf_binding *b)
+{
+	WRITE_ONCE(b->stale, true);
+	/* What other vCPUs mapped before goes; a fault under way is retried. */
 	kvm_dmabuf_zap(b->kvm, b->hva.start, b->hva.last);
 }
 
@@ -138,6 +150,14 @@ static const struct dma_buf_attach_ops kvm_dmabuf_attach_ops = {
 	.allow_peer2peer = true,
 	.move_notify = kvm_dmabuf_move_notify,
 };
+
+/* @b is not in the tree, or not any more. */
+static void kvm_dmabuf_drop(struct kvm_dmabuf_binding *b)
+{
+	if (b->attach)
+		dma_buf_detach(b->dmabuf, b->attach);
+	kvm_dmabuf_binding_put(b);
+}
 
 /* Take @b out of force. The caller holds slots_lock, or the VM is going away. */
 static void kvm_dmabuf_remove(struct kvm *kvm, struct kvm_dmabuf_binding *b)
@@ -149,9 +169,7 @@ static void kvm_dmabuf_remove(struct kvm *kvm, struct kvm_dmabuf_binding *b)
 	write_unlock(&d->lock);
 
 	kvm_dmabuf_zap(kvm, b->hva.start, b->hva.last);
-	if (b->attach)
-		dma_buf_detach(b->dmabuf, b->attach);
-	kvm_dmabuf_binding_put(b);
+	kvm_dmabuf_drop(b);
 }
 
 /* Does @vma, which maps @hva, map what @b says? */
@@ -163,7 +181,7 @@ static int kvm_dmabuf_check_vma(const struct kvm_dmabuf_binding *b,
 	/* VM_SHARED is clear for a shared mapping of a read-only fd. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EACCES;
-	if (vma->vm_file != b->dmabuf->file)
+	if (vma->vm_file != b->file)
 		return -EXDEV;
 	if (linear_page_index(vma, hva) != b->pgoff + ((hva - b->hva.start) >> PAGE_SHIFT))
 		return -ESPIPE;
@@ -174,8 +192,8 @@ static int kvm_dmabuf_check_vma(const struct kvm_dmabuf_binding *b,
 /*
  * Look at the caller's mapping of one page of @b. 0, one of
  * kvm_dmabuf_check_vma()'s errors, -EROFS for a write to a read-only mapping,
- * -EFAULT where the exporter's fault handler fails, -EAGAIN where the page moves
- * faster than it can be looked at.
+ * -EFAULT where the exporter's fault handler fails, -ENOMEM, -EINTR for a signal,
+ * -EAGAIN where the page moves faster than it can be looked at.
  */
 static int kvm_dmabuf_look(const struct kvm_dmabuf_binding *b, unsigned long hva, bool write,
 			   struct kvm_dmabuf_page *page)
@@ -223,7 +241,8 @@ static int kvm_dmabuf_look(const struct kvm_dmabuf_binding *b, unsigned long hva
 		if (r)
 			goto out;
 	}
-	r = -EAGAIN;
+	/* Handlers give up on a signal, and say "try again". */
+	r = signal_pending(current) ? -EINTR : -EAGAIN;
 out:
 	mmap_read_unlock(mm);
 	return r;
@@ -263,40 +282,62 @@ static int kvm_dmabuf_ask_exporter(const struct kvm_dmabuf_binding *b)
 }
 
 /*
- * vm_pgoff that a mapping of @dmabuf from @offset on has. Most exporters leave
- * it alone. DRM drivers that manage memory by TTM add the buffer's place in
- * their device's address space; such a value lies beyond every buffer, and is
- * found by mapping the buffer once more.
+ * Which vm_file and vm_pgoff a mapping of the buffer has. Most exporters leave
+ * those of the DMA-buf alone. DRM drivers may put a file of their own there
+ * (i915), or add the buffer's place in their device's address space (TTM). So
+ * where the VMM's mapping looks otherwise, the buffer is mapped once more and
+ * looked at. The expectation is for a mapping of @offset at b->hva.start.
  */
-static int kvm_dmabuf_find_pgoff(struct dma_buf *dmabuf, u64 offset, unsigned long hva,
-				 unsigned long *pgoff)
+static void kvm_dmabuf_expect(struct kvm_dmabuf_binding *b, u64 offset)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	unsigned long addr;
-	bool added;
+	int r;
 
-	*pgoff = offset >> PAGE_SHIFT;
+	b->file = get_file(b->dmabuf->file);
+	b->pgoff = offset >> PAGE_SHIFT;
 
 	mmap_read_lock(mm);
-	vma = vma_lookup(mm, hva);
-	added = vma && vma->vm_file == dmabuf->file &&
-		vma->vm_pgoff >= PAGE_ALIGN(dmabuf->size) >> PAGE_SHIFT;
+	r = kvm_dmabuf_check_vma(b, vma_lookup(mm, b->hva.start), b->hva.start);
 	mmap_read_unlock(mm);
-	if (!added)
-		return 0;
+	if (r != -EXDEV && r != -ESPIPE)
+		return;
 
-	addr = vm_mmap(dmabuf->file, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	addr = vm_mmap(b->dmabuf->file, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
 	if (IS_ERR_VALUE(addr))
-		return (int)addr;
+		return;
 
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, addr);
-	if (vma && vma->vm_file == dmabuf->file)
-		*pgoff += linear_page_index(vma, addr);
+	if (vma && vma->vm_file) {
+		fput(b->file);
+		b->file = get_file(vma->vm_file);
+		b->pgoff += linear_page_index(vma, addr);
+	}
 	mmap_read_unlock(mm);
 
 	vm_munmap(addr, PAGE_SIZE);
+}
+
+/*
+ * Attach to a buffer that can move, to hear of it. An exporter may refuse an
+ * importer that it takes for a device out of its reach; no DMA is done here, and
+ * the MMU notifier still tells when the VMM's mapping goes.
+ */
+static int kvm_dmabuf_attach(struct kvm_dmabuf_binding *b)
+{
+	struct dma_buf_attachment *attach;
+
+	if (!dma_buf_is_dynamic(b->dmabuf))
+		return 0;
+
+	attach = dma_buf_dynamic_attach(b->dmabuf, kvm_dmabuf_device, &kvm_dmabuf_attach_ops, b);
+	if (!IS_ERR(attach))
+		b->attach = attach;
+	else if (PTR_ERR(attach) == -ENOMEM || PTR_ERR(attach) == -EINTR)
+		return PTR_ERR(attach);
+
 	return 0;
 }
 
@@ -305,6 +346,8 @@ static int kvm_dmabuf_find_memtype(struct kvm_dmabuf_binding *b)
 {
 	struct kvm_dmabuf_page page;
 	int stated, r;
+
+	b->asked = atomic_read(&b->changes);
 
 	r = kvm_dmabuf_check_range(b);
 	if (r)
@@ -361,23 +404,20 @@ static int kvm_dmabuf_bind(struct kvm *kvm, struct kvm_dma_buf *arg)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf) == -EBADF ? -EBADF : -EBADFD;
 
-	if (arg->dmabuf_offset > dmabuf->size || arg->size > dmabuf->size - arg->dmabuf_offset) {
-		r = -EOVERFLOW;
+	r = -EOVERFLOW;
+	if (arg->dmabuf_offset > dmabuf->size || arg->size > dmabuf->size - arg->dmabuf_offset)
 		goto out_put_dmabuf;
-	}
 
+	r = -ENXIO;
 	slot = kvm_dmabuf_slot(kvm, arg->guest_phys_addr, arg->size);
-	if (!slot) {
-		r = -ENXIO;
+	if (!slot)
 		goto out_put_dmabuf;
-	}
 
+	r = -ENOMEM;
 	if (!d) {
 		d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
-		if (!d) {
-			r = -ENOMEM;
+		if (!d)
 			goto out_put_dmabuf;
-		}
 		rwlock_init(&d->lock);
 		d->bindings = RB_ROOT_CACHED;
 		d->first = ULONG_MAX;
@@ -386,64 +426,53 @@ static int kvm_dmabuf_bind(struct kvm *kvm, struct kvm_dma_buf *arg)
 	}
 
 	b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
-	if (!b) {
-		r = -ENOMEM;
+	if (!b)
 		goto out_put_dmabuf;
-	}
 	kref_init(&b->ref);
 	b->kvm = kvm;
 	b->dmabuf = dmabuf;
 	b->slot_id = kvm_dmabuf_slot_id(slot);
 	b->hva.start = __gfn_to_hva_memslot(slot, gpa_to_gfn(arg->guest_phys_addr));
 	b->hva.last = b->hva.start + arg->size - 1;
+	kvm_dmabuf_expect(b, arg->dmabuf_offset);
 
 	/* slots_lock keeps the tree: others only set flags in what it holds. */
+	r = -EEXIST;
 	old = kvm_dmabuf_find(d, b->hva.start, b->hva.last);
 	if (old && (!READ_ONCE(old->stale) || old->hva.start != b->hva.start ||
-		    old->hva.last != b->hva.last)) {
-		r = -EEXIST;
-		goto out_put_binding;
-	}
+		    old->hva.last != b->hva.last))
+		goto out_drop;
 
-	r = kvm_dmabuf_find_pgoff(dmabuf, arg->dmabuf_offset, b->hva.start, &b->pgoff);
+	/* A move from here on is noticed at the latest by the first fault. */
+	r = kvm_dmabuf_attach(b);
 	if (r)
-		goto out_put_binding;
-
-	/*
-	 * From here on a move is noticed. A buffer that cannot move, and whose
-	 * exporter would map it for us at once, needs the reference alone.
-	 */
-	if (dma_buf_is_dynamic(dmabuf)) {
-		b->attach = dma_buf_dynamic_attach(dmabuf, kvm_dmabuf_device,
-						   &kvm_dmabuf_attach_ops, b);
-		if (IS_ERR(b->attach)) {
-			r = PTR_ERR(b->attach);
-			b->attach = NULL;
-			goto out_put_binding;
-		}
-	}
+		goto out_drop;
 
 	r = kvm_dmabuf_find_memtype(b);
 	if (r < 0)
-		goto out_detach;
+		goto out_drop;
 	b->memtype = r;
 
-	if (old)
-		kvm_dmabuf_remove(kvm, old);
-
 	write_lock(&d->lock);
+	if (old)
+		interval_tree_remove(&old->hva, &d->bindings);
 	interval_tree_insert(&b->hva, &d->bindings);
 	WRITE_ONCE(d->first, min(d->first, b->hva.start));
 	WRITE_ONCE(d->last, max(d->last, b->hva.last));
 	write_unlock(&d->lock);
+	if (old)
+		kvm_dmabuf_drop(old);
 
 	/*
-	 * The notifiers find the binding now. What they changed before went
-	 * unnoticed, so the mapping is looked at once more.
+	 * The MMU notifier finds the binding now. What the VMM unmapped before
+	 * went unnoticed, so its VMAs are looked at once more. A range that was
+	 * stale stays so: it must not become an unbound one.
 	 */
-	r = kvm_dmabuf_check_range(b);
-	if (r || READ_ONCE(b->recheck)) {
-		kvm_dmabuf_remove(kvm, b);
+	if (kvm_dmabuf_check_range(b)) {
+		if (old)
+			kvm_dmabuf_set_stale(b);
+		else
+			kvm_dmabuf_remove(kvm, b);
 		return -ESTALE;
 	}
 
@@ -451,11 +480,8 @@ static int kvm_dmabuf_bind(struct kvm *kvm, struct kvm_dma_buf *arg)
 	arg->memtype = b->memtype;
 	return 0;
 
-out_detach:
-	if (b->attach)
-		dma_buf_detach(dmabuf, b->attach);
-out_put_binding:
-	kvm_dmabuf_binding_put(b);
+out_drop:
+	kvm_dmabuf_drop(b);
 	return r;
 out_put_dmabuf:
 	dma_buf_put(dmabuf);
@@ -500,6 +526,10 @@ static int kvm_vm_ioctl_set_dma_buf(struct kvm *kvm, struct kvm_dma_buf __user *
 	    arg.guest_phys_addr + arg.size < arg.guest_phys_addr ||
 	    arg.dmabuf_offset + arg.size < arg.dmabuf_offset)
 		return -ERANGE;
+
+	/* Nothing may fail once the binding is made. */
+	if (put_user(arg.memtype, &argp->memtype))
+		return -EFAULT;
 
 	mutex_lock(&kvm->slots_lock);
 	if (arg.dmabuf_fd == -1)
@@ -550,47 +580,57 @@ static void kvm_dmabuf_limit_level(struct kvm_dmabuf *d, const struct kvm_dmabuf
 	}
 }
 
+/* Has the exporter's word changed since it was asked last? 0, -ESTALE, -errno */
+static int kvm_dmabuf_ask_again(struct kvm_dmabuf_binding *b)
+{
+	int changes = atomic_read(&b->changes);
+	int r;
+
+	if (likely(changes == READ_ONCE(b->asked)))
+		return 0;
+
+	r = kvm_dmabuf_ask_exporter(b);
+	if (r >= 0 && r != b->memtype)
+		return -ESTALE;
+	if (r < 0 && r != -ENODATA)
+		return r;
+
+	/* Not newer than what was asked about: a change since asks again. */
+	WRITE_ONCE(b->asked, changes);
+	return 0;
+}
+
 static int kvm_dmabuf_faultin_bound(struct kvm_dmabuf_binding *b, struct kvm_page_fault *fault)
 {
 	struct kvm_dmabuf_page page;
 	int r;
 
-	/*
-	 * Cleared before the exporter is asked: a move that comes later sets it
-	 * again, and zaps.
-	 */
-	if (READ_ONCE(b->recheck)) {
-		WRITE_ONCE(b->recheck, false);
-		r = kvm_dmabuf_ask_exporter(b);
-		if (r != -ENODATA && r != b->memtype) {
-			WRITE_ONCE(b->recheck, true);
-			if (r == -EINTR)
-				return r;
-			if (r >= 0)
-				WRITE_ONCE(b->stale, true);
-			return -EFAULT;
-		}
-	}
+	r = kvm_dmabuf_ask_again(b);
+	if (!r)
+		r = kvm_dmabuf_look(b, fault->hva, fault->write, &page);
+	if (!r && page.memtype != b->memtype)
+		r = -ESTALE;
 
-	r = kvm_dmabuf_look(b, fault->hva, fault->write, &page);
 	switch (r) {
 	case 0:
 		break;
 	case -EROFS:
 		fault->pfn = KVM_PFN_ERR_RO_FAULT;
 		return RET_PF_CONTINUE;
+	case -EINTR:
+		fault->pfn = KVM_PFN_ERR_SIGPENDING;
+		return RET_PF_CONTINUE;
 	case -EAGAIN:
 		return RET_PF_RETRY;
-	case -EFAULT:
-		/* The exporter cannot serve the page now; the binding holds. */
-		return r;
-	default:
-		WRITE_ONCE(b->stale, true);
+	case -EADDRNOTAVAIL:
+	case -EACCES:
+	case -EXDEV:
+	case -ESPIPE:
+	case -ESTALE:
+		kvm_dmabuf_set_stale(b);
 		return -EFAULT;
-	}
-
-	if (page.memtype != b->memtype) {
-		WRITE_ONCE(b->stale, true);
+	default:
+		/* The exporter cannot serve the page this time; the binding holds. */
 		return -EFAULT;
 	}
 
@@ -637,18 +677,14 @@ int kvm_dmabuf_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 	r = READ_ONCE(b->stale) ? -EFAULT : kvm_dmabuf_faultin_bound(b, fault);
 	kvm_dmabuf_binding_put(b);
 
-	if (r == -EINTR) {
-		fault->pfn = KVM_PFN_ERR_SIGPENDING;
-		return RET_PF_CONTINUE;
-	}
 	if (r == -EFAULT)
 		kvm_mmu_prepare_memory_fault_exit(vcpu, fault);
 	return r;
 }
 
-void kvm_dmabuf_invalidate(struct kvm *kvm, const struct mmu_notifier_range *range,
-			   u64 *start, u64 *end)
+void kvm_dmabuf_invalidate_start(struct kvm *kvm, const struct mmu_notifier_range *range)
 {
+	unsigned long first = ULONG_MAX, last = 0;
 	struct kvm_dmabuf *d = kvm->dmabuf;
 	struct interval_tree_node *node;
 	struct kvm_dmabuf_binding *b;
@@ -659,12 +695,34 @@ void kvm_dmabuf_invalidate(struct kvm *kvm, const struct mmu_notifier_range *ran
 		b = container_of(node, struct kvm_dmabuf_binding, hva);
 		if (range->event == MMU_NOTIFY_UNMAP) {
 			WRITE_ONCE(b->stale, true);
-			*start = min_t(u64, *start, node->start);
-			*end = max_t(u64, *end, node->last + 1);
+			first = min(first, node->start);
+			last = max(last, node->last);
 		} else {
-			WRITE_ONCE(b->recheck, true);
+			atomic_inc(&b->changes);
 		}
 	}
+	read_unlock(&d->lock);
+
+	/*
+	 * KVM zaps @range itself; the rest of what is stale goes here. Who must not
+	 * sleep reaps the memory of a process that is being killed, and that rest
+	 * still maps the buffer, which the binding holds.
+	 */
+	if (first < last && (first < range->start || last >= range->end) &&
+	    mmu_notifier_range_blockable(range))
+		kvm_dmabuf_zap(kvm, first, last);
+}
+
+void kvm_dmabuf_invalidate_end(struct kvm *kvm, const struct mmu_notifier_range *range)
+{
+	struct kvm_dmabuf *d = kvm->dmabuf;
+	struct interval_tree_node *node;
+
+	/* A fault that began in between asked before the change was complete. */
+	read_lock(&d->lock);
+	for (node = interval_tree_iter_first(&d->bindings, range->start, range->end - 1); node;
+	     node = interval_tree_iter_next(node, range->start, range->end - 1))
+		atomic_inc(&container_of(node, struct kvm_dmabuf_binding, hva)->changes);
 	read_unlock(&d->lock);
 }
 

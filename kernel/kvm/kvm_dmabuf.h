@@ -50,12 +50,11 @@ int kvm_dmabuf_capabilities(void);
 int kvm_dmabuf_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 
 /*
- * The host mapping of @range is about to change. [*@start, *@end), in host
- * virtual addresses, is what KVM is going to zap; it grows to the whole of each
- * binding that goes stale. Must not sleep.
+ * The host mapping of @range is about to change, and has changed: MMU notifier.
+ * Slots do not change in between.
  */
-void kvm_dmabuf_invalidate(struct kvm *kvm, const struct mmu_notifier_range *range,
-			   u64 *start, u64 *end);
+void kvm_dmabuf_invalidate_start(struct kvm *kvm, const struct mmu_notifier_range *range);
+void kvm_dmabuf_invalidate_end(struct kvm *kvm, const struct mmu_notifier_range *range);
 
 /* @slot is gone from the active set; slots_lock is held. */
 void kvm_dmabuf_slot_deleted(struct kvm *kvm, const struct kvm_memory_slot *slot);

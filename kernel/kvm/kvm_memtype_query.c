@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM_GET_MEMTYPE: what KVM does for one guest page, and why. Reads only.
+ * KVM_GET_MEMTYPE: what KVM does for one guest page, and why. Changes nothing but
+ * the VMM's own mapping, into which it faults the page, as a guest access would.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -34,7 +35,7 @@ static bool memtype_find_leaf(struct kvm *kvm, gfn_t gfn, u64 *leaf)
 	guard(read_lock)(&kvm->mmu_lock);
 	guard(rcu)();
 
-	list_for_each_entry(root, &kvm->arch.tdp_mmu_roots, link) {
+	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link) {
 		if (root->role.invalid || kvm_mmu_page_as_id(root))
 			continue;
 		for_each_tdp_pte(iter, root, gfn, gfn + 1) {
@@ -49,28 +50,35 @@ static bool memtype_find_leaf(struct kvm *kvm, gfn_t gfn, u64 *leaf)
 	return found;
 }
 
-/* Type of the caller's mapping at @hva, and the rule that an unbound page there has. */
+/*
+ * Type of the caller's mapping at @hva, and the rule that an unbound page there
+ * has. -EADDRNOTAVAIL: nothing is mapped; or why the page cannot be had.
+ */
 static int memtype_of_host(unsigned long hva, enum kvm_memtype_leaf *leaf, bool *mmio)
 {
+	struct mm_struct *mm = current->mm;
 	struct follow_pfnmap_args args;
 	struct vm_area_struct *vma;
-	int memtype = -EADDRNOTAVAIL;
+	int memtype;
 
 	*leaf = KVM_MEMTYPE_LEAF_STOCK;
 	*mmio = false;
 
-	mmap_read_lock(current->mm);
-	vma = vma_lookup(current->mm, hva);
-	if (vma) {
-		memtype = dmabuf_memtype_of_mapping(vma, hva, false);
+	mmap_read_lock(mm);
+	do {
+		vma = vma_lookup(mm, hva);
+		memtype = vma ? dmabuf_memtype_of_mapping(vma, hva, true) : -EADDRNOTAVAIL;
+	} while (memtype == -EAGAIN && !signal_pending(current));
+
+	if (memtype >= 0 && vma->vm_flags & (VM_IO | VM_PFNMAP)) {
 		args = (struct follow_pfnmap_args){ .vma = vma, .address = hva };
-		if (vma->vm_flags & (VM_IO | VM_PFNMAP) && !follow_pfnmap_start(&args)) {
+		if (!follow_pfnmap_start(&args)) {
 			*leaf = kvm_memtype_leaf_from_host(vma, &args);
 			*mmio = kvm_is_mmio_pfn(args.pfn);
 			follow_pfnmap_end(&args);
 		}
 	}
-	mmap_read_unlock(current->mm);
+	mmap_read_unlock(mm);
 
 	return memtype;
 }
@@ -106,7 +114,7 @@ int kvm_vm_ioctl_get_memtype(struct kvm *kvm, void __user *argp)
 		return -EOPNOTSUPP;
 
 	idx = srcu_read_lock(&kvm->srcu);
-	hva = gfn_to_hva(kvm, gpa_to_gfn(arg.guest_phys_addr));
+	hva = gfn_to_hva_prot(kvm, gpa_to_gfn(arg.guest_phys_addr), NULL);
 	srcu_read_unlock(&kvm->srcu, idx);
 	if (kvm_is_error_hva(hva))
 		return -ENXIO;

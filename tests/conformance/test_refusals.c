@@ -243,8 +243,26 @@ static void refuse_types(void)
 
 	fd = buffer_mock(BUF_SIZE, DMAPAT_MOCK_DYNAMIC, DMABUF_MEMTYPE_WC, DMABUF_MEMTYPE_WC, 0);
 	buffer_map_at(window + at, fd, BUF_SIZE, 0);
-	test_assert(!mock_fail(fd, DMAPAT_MOCK_OP_ATTACH, 0, EPERM));
-	test_errno(vm_bind(&vm, gpa, BUF_SIZE, fd, 0, NULL), EPERM, "exporter refuses the attachment");
+	test_assert(!mock_fail(fd, DMAPAT_MOCK_OP_ATTACH, 0, ENOMEM));
+	test_errno(vm_bind(&vm, gpa, BUF_SIZE, fd, 0, NULL), ENOMEM, "no memory for the attachment");
+	window_clear(at, BUF_SIZE);
+	close(fd);
+}
+
+/* As TTM drivers do: vm_pgoff is the buffer's place in the device's address space. */
+static void refuse_device_offsets(void)
+{
+	const size_t at = 0x200000;
+	const uint64_t gpa = WINDOW_GPA + at;
+	const uint64_t device = 1UL << 32;
+	int fd = buffer_mock(BUF_SIZE, DMAPAT_MOCK_NODE, DMABUF_MEMTYPE_WC, DMABUF_MEMTYPE_WC, 0);
+
+	buffer_map_at(window + at, fd, BUF_SIZE / 2, 0x4000);
+	test_errno(vm_bind(&vm, gpa, BUF_SIZE / 2, fd, 0, NULL), ESPIPE, "device offset: from 0 on");
+	test_errno(vm_bind(&vm, gpa, BUF_SIZE / 2, fd, device, NULL), EOVERFLOW,
+		   "device offset: as buffer offset");
+	test_errno(vm_bind(&vm, gpa, BUF_SIZE / 2, fd, 0x4000, NULL), 0, "device offset: binds");
+	test_errno(vm_unbind(&vm, gpa, BUF_SIZE / 2), 0, "device offset: unbinds");
 	window_clear(at, BUF_SIZE);
 	close(fd);
 }
@@ -301,6 +319,7 @@ int main(void)
 	refuse_overlap();
 	refuse_mappings();
 	refuse_types();
+	refuse_device_offsets();
 	refuse_query();
 	refuse_other_process();
 

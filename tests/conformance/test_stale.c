@@ -231,6 +231,85 @@ static void static_exporter_zaps(void)
 	clear(fd);
 }
 
+/* One page tells that the type has changed: all others go, too. */
+static void one_page_tells(void)
+{
+	int fd = buffer_mock(SIZE, 0, WC, WC, 0);
+	struct kvm_memtype memtype;
+
+	buffer_map_at(window, fd, SIZE, 0);
+	test_assert(!vm_bind(&vm, GPA, SIZE, fd, 0, NULL));
+	expect_store(0, WC, "the first page");
+	test_errno(mock_change(fd, 0, WC, UC, 0), 0, "map UC from now on, zap nothing");
+	expect_fault(1, "the second page is UC");
+	test_errno(vm_get_memtype(&vm, GPA, &memtype), 0, "query the first page");
+	test_eq(memtype.flags & KVM_MEMTYPE_MAPPED, 0, "is not mapped any more");
+	expect_fault(0, "the first page");
+	clear(fd);
+}
+
+/* An exporter that takes KVM for a device out of its reach: the mapping still tells. */
+static void exporter_refuses_to_attach(void)
+{
+	int fd = buffer_mock(SIZE, DMAPAT_MOCK_DYNAMIC, WC, WC, 0);
+	struct dmapat_mock_stats stats;
+
+	buffer_map_at(window, fd, SIZE, 0);
+	test_assert(!mock_fail(fd, DMAPAT_MOCK_OP_ATTACH, 0, EOPNOTSUPP));
+	test_errno(vm_bind(&vm, GPA, SIZE, fd, 0, NULL), 0, "binds without an attachment");
+	mock_stats(&stats);
+	test_eq((long long)stats.attachments, 0, "there is none");
+	expect_store(0, WC, "before the move");
+	test_errno(mock_change(fd, MOVE, UC, UC, 0), 0, "move to UC pages");
+	expect_fault(0, "type changed");
+	clear(fd);
+}
+
+/* A rebind that fails leaves a range that faults, not an unbound one. */
+static void failed_rebind(void)
+{
+	int fd = buffer_heap("system-wc", SIZE);
+
+	buffer_map_at(window, fd, SIZE, 0);
+	bind_all(fd);
+	buffer_map_at(window, fd, SIZE, 0);
+	expect_fault(0, "mapped again");
+	munmap(window + SIZE - 4096, 4096);
+	test_errno(vm_bind(&vm, GPA, SIZE, fd, 0, NULL), EADDRNOTAVAIL, "a rebind that fails");
+	expect_fault(0, "after it");
+	clear(fd);
+}
+
+/* A slot that the guest only reads, and pages that nobody has touched. */
+static void query_before_touch(void)
+{
+	int fd = buffer_mock(SIZE, DMAPAT_MOCK_LAZY, WC, WC, 0);
+	int vgem = buffer_vgem(4 << 20);
+	struct kvm_memtype memtype;
+
+	buffer_map_at(window, fd, SIZE, 0);
+	test_assert(!vm_bind(&vm, GPA, SIZE, fd, 0, NULL));
+	test_errno(vm_get_memtype(&vm, GPA + 0x8000, &memtype), 0, "bound, only the entry has the type");
+	test_eq(memtype.host_memtype, WC, "host type");
+	test_eq(memtype.leaf_memtype, WC, "leaf");
+	clear(fd);
+
+	test_assert(!vm_set_slot(&vm, 1, 0, 0, NULL, 0));
+	test_assert(!vm_set_slot(&vm, 1, GPA, SIZE, window, KVM_MEM_READONLY));
+	buffer_map_at(window, vgem, SIZE, 0);
+	test_errno(vm_get_memtype(&vm, GPA + 0x8000, &memtype), 0, "unbound, in a read-only slot");
+	test_eq(memtype.host_memtype, WC, "host type");
+	test_eq(memtype.leaf_memtype, WC, "leaf to come");
+	test_eq(memtype.flags, KVM_MEMTYPE_FROM_HOST, "flags");
+	test_errno(vm_bind(&vm, GPA, SIZE, vgem, 0, NULL), 0, "bound, in a read-only slot");
+	test_errno(vm_store(&vm, GVA, 1), ENXIO, "a store to it");
+	test_eq(vm.run->exit_reason, KVM_EXIT_MMIO, "is MMIO");
+	test_assert(!vm_resume(&vm));
+	clear(vgem);
+	test_assert(!vm_set_slot(&vm, 1, 0, 0, NULL, 0));
+	test_assert(!vm_set_slot(&vm, 1, GPA, SIZE, window, 0));
+}
+
 static void exporter_fails(void)
 {
 	int fd = buffer_mock(SIZE, DMAPAT_MOCK_DYNAMIC | DMAPAT_MOCK_REGISTERED, WC, WC, WC);
@@ -244,6 +323,11 @@ static void exporter_fails(void)
 	test_eq(vm.run->exit_reason, KVM_EXIT_MEMORY_FAULT, "exit reason");
 	test_errno(vm_get_memtype(&vm, GPA, &memtype), 0, "query");
 	test_ok(!(memtype.flags & KVM_MEMTYPE_STALE), "the binding holds");
+	test_errno(vm_resume(&vm), 0, "the next try goes on");
+
+	test_errno(mock_change(fd, MOVE, WC, WC, WC), 0, "move");
+	test_assert(!mock_fail(fd, DMAPAT_MOCK_OP_FAULT, 0, ENOMEM));
+	test_errno(vm_store(&vm, GVA, 1), EFAULT, "the exporter is out of memory");
 	test_errno(vm_resume(&vm), 0, "the next try goes on");
 
 	test_errno(mock_change(fd, MOVE, WC, WC, WC), 0, "move");
@@ -275,6 +359,10 @@ int main(void)
 	exporter_changes_its_word();
 	static_exporter_zaps();
 	exporter_fails();
+	one_page_tells();
+	exporter_refuses_to_attach();
+	failed_rebind();
+	query_before_touch();
 
 	leaf_watch_stop();
 	vm_destroy(&vm);

@@ -25,7 +25,7 @@
 #include "internal.h"
 
 #define CREATE_FLAGS	(DMAPAT_MOCK_REGISTERED | DMAPAT_MOCK_DYNAMIC | DMAPAT_MOCK_TAILS | \
-			 DMAPAT_MOCK_HUGE | DMAPAT_MOCK_LAZY)
+			 DMAPAT_MOCK_HUGE | DMAPAT_MOCK_LAZY | DMAPAT_MOCK_NODE)
 #define CHANGE_FLAGS	(DMAPAT_MOCK_ZAP | DMAPAT_MOCK_NOTIFY | DMAPAT_MOCK_NEW_PAGES)
 
 #define TAILS_ORDER	4
@@ -187,15 +187,22 @@ static int set_forced_entry(pte_t *pte, unsigned long addr, void *data)
 }
 
 /* vmf_insert_pfn() takes the type from the page; some drivers do not use it. */
+/* Where the device's address space has the buffer, in pages: see DMAPAT_MOCK_NODE. */
+static pgoff_t node_start(const struct mock_buffer *buffer)
+{
+	return buffer->flags & DMAPAT_MOCK_NODE ? SZ_4G >> PAGE_SHIFT : 0;
+}
+
 static vm_fault_t insert(struct mock_buffer *buffer, struct vm_fault *vmf)
 {
+	pgoff_t page = vmf->pgoff - node_start(buffer);
 	struct vm_area_struct *vma = vmf->vma;
 	struct forced_entry entry;
 
-	if (vmf->pgoff >= buffer->mem->nr)
+	if (page >= buffer->mem->nr)
 		return VM_FAULT_SIGBUS;
 
-	entry.pfn = page_to_pfn(buffer->mem->pages[vmf->pgoff]);
+	entry.pfn = page_to_pfn(buffer->mem->pages[page]);
 	if (buffer->types.mmap == buffer->types.page)
 		return vmf_insert_pfn(vma, vmf->address, entry.pfn);
 
@@ -217,7 +224,7 @@ static vm_fault_t insert_huge(struct mock_buffer *buffer, struct vm_fault *vmf)
 	if (start < vma->vm_start || vma->vm_end - start < PMD_SIZE)
 		return VM_FAULT_FALLBACK;
 
-	first = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
+	first = vmf->pgoff - node_start(buffer) - ((vmf->address - start) >> PAGE_SHIFT);
 	if (first % HPAGE_PMD_NR)
 		return VM_FAULT_FALLBACK;
 	if (first >= buffer->mem->nr)
@@ -307,6 +314,7 @@ static int mock_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_private_data = dmabuf;
 	vma->vm_ops = &mock_vm_ops;
+	vma->vm_pgoff += node_start(buffer);
 	if (!(buffer->flags & DMAPAT_MOCK_LAZY)) {
 		dma_resv_lock(dmabuf->resv, NULL);
 		vma->vm_page_prot = pgprot_of(vma->vm_page_prot, buffer->types.mmap);

@@ -10,9 +10,8 @@
 #include <linux/types.h>
 
 /*
- * Memory types carry their architectural numbers: SDM vol. 3A, 12.11.2
- * "Memory Type Range Registers" encodings; UC- is the PAT encoding of
- * SDM vol. 3A, 12.12.2. 2 and 3 are reserved there.
+ * Memory types carry their architectural numbers: SDM vol. 3A, table "Memory
+ * Types That Can Be Encoded With PAT". 2 and 3 are reserved there.
  */
 #define DMABUF_MEMTYPE_UC		0
 #define DMABUF_MEMTYPE_WC		1
