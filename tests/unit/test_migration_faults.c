@@ -7,8 +7,6 @@
  */
 #include "unit/migration_harness.h"
 
-#include "unit/capture.h"
-
 #define MAX_POINTS	2048
 
 static const struct fault no_fault = { .what = FAULT_NONE, .at = NOWHERE };
@@ -406,7 +404,7 @@ static void test_fail_then_succeed(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_undisturbed),
@@ -423,5 +421,7 @@ int main(void)
 		cmocka_unit_test(test_flip_towards_source),
 	};
 
+	(void)argc;
+	harness_exact_malloc(argv);
 	return cmocka_run_group_tests(tests, record_reference, free_reference);
 }

@@ -267,7 +267,7 @@ static void test_tcp_moves_every_time(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_silence_before_go),
@@ -282,5 +282,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_moves_every_time),
 	};
 
+	(void)argc;
+	harness_exact_malloc(argv);
 	return cmocka_run_group_tests(tests, measure, NULL);
 }
