@@ -314,7 +314,7 @@ int migration_machine__compare(const struct migration_machine *src,
 
 	if (src->bind && !dst->bind)
 		return error__set(err, EXDEV,
-				  "destination has no dmapat modules: source's KVM binds DMA-bufs (KVM_CAP_DMA_BUF), destination's does not");
+				  "destination has no dmapat modules, or runs with --bind off: source binds DMA-bufs (KVM_CAP_DMA_BUF), destination does not");
 	if (src->window_gpa != dst->window_gpa || src->window_size != dst->window_size)
 		return error__set(err, EXDEV,
 				  "window: source 0x%" PRIx64 " bytes at 0x%" PRIx64
