@@ -252,6 +252,30 @@ static void test_stop_cont(void **state)
 	assert_error(t, "{\"execute\":\"cont\"}", "GenericError", "shutdown");
 }
 
+/* A buffer whose type is another one by now does not go back under the guest. */
+static void test_cont_checks_types(void **state)
+{
+	struct test *t = *state;
+	struct error err = { 0 };
+	struct buffer *buf;
+
+	strcpy(fake_name, "front");
+	assert_int_equal(window__map(&t->fake.vm, 0, fake_dmabuf(4096), 0, 0, 4096, &buf, &err), 0);
+	assert_done(t, "{\"execute\":\"cont\"}");
+	assert_done(t, "{\"execute\":\"stop\"}");
+	fake_answers.host = DMABUF_MEMTYPE_WB;
+	assert_error(t, "{\"execute\":\"cont\"}", "GenericError", "mapping is WB");
+	assert_status(t, "paused");
+	fake_answers.query = DMABUF_MEMTYPE_WB;
+	assert_error(t, "{\"execute\":\"cont\"}", "GenericError",
+		     "front: its type has changed from WC to WB, and the guest was told map_info wc");
+	assert_status(t, "paused");
+	fake_answers.host = DMABUF_MEMTYPE_WC;
+	fake_answers.query = DMABUF_MEMTYPE_WC;
+	assert_done(t, "{\"execute\":\"cont\"}");
+	assert_status(t, "running");
+}
+
 /* While a gpu-proc has yet to deliver, the guest must not start. */
 static void test_not_launched(void **state)
 {
@@ -569,6 +593,7 @@ int main(void)
 		TEST(test_nested_and_binary),
 		TEST(test_id),
 		TEST(test_stop_cont),
+		TEST(test_cont_checks_types),
 		TEST(test_not_launched),
 		TEST(test_quit),
 		TEST(test_query_memtype),

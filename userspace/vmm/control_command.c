@@ -183,6 +183,9 @@ static int control_command__cont(struct vm *vm, const cJSON *args, cJSON *out, s
 	int r = control_command__launched(vm, err);
 
 	(void)out;
+	/* What a memory fault stopped for may have been mended since. */
+	if (!r && vm__status(vm) == VM_PAUSED)
+		r = window__refresh(vm, err);
 	return r ? r : migration__cont(vm, force, err);
 }
 

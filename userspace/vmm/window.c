@@ -268,6 +268,63 @@ out:
 	return r;
 }
 
+static int window__rebind(struct vm *vm, struct buffer *buf, struct error *err)
+{
+	bool stale = buf->types.flags & KVM_MEMTYPE_STALE;
+	int r = 0;
+
+	/* A stale binding is replaced; one that holds, but with an old type, is not. */
+	if (!stale && buf->bound)
+		r = window__bind(vm, buf, -1, NULL, err);
+	if (r < 0)
+		return r;
+	buf->bound = stale;
+	r = window__bind(vm, buf, buf->fd, &buf->types.bind, err);
+	if (r < 0)
+		return r;
+	buf->bound = true;
+	memtype__ask(vm, buf, &buf->types);
+	log_info("buffer %s: bound again, %s", buf->name, memtype__name(buf->types.bind));
+	return 0;
+}
+
+static int window__refresh_buffer(struct vm *vm, struct buffer *buf, struct error *err)
+{
+	uint32_t memtype;
+	int r;
+
+	memtype__ask(vm, buf, &buf->types);
+	if (vm->options->bind == BIND_REQUIRE &&
+	    (!buf->bound || buf->types.flags & KVM_MEMTYPE_STALE ||
+	     memtype__compare(buf->name, &buf->types, &memtype, NULL) < 0)) {
+		r = window__rebind(vm, buf, err);
+		if (r < 0)
+			return r;
+	}
+	r = memtype__compare(buf->name, &buf->types, &memtype, err);
+	if (r < 0)
+		return r;
+	if (memtype != buf->memtype)
+		return error__set(err, EMEDIUMTYPE,
+				  "%s: its type has changed from %s to %s, and the guest was told map_info %s",
+				  buf->name, memtype__name(buf->memtype), memtype__name(memtype),
+				  memtype__map_info_name(buf->map_info));
+	return 0;
+}
+
+int window__refresh(struct vm *vm, struct error *err)
+{
+	struct window *win = &vm->window;
+	unsigned int i;
+	int r = 0;
+
+	pthread_mutex_lock(&win->lock);
+	for (i = 0; !r && i < win->nr_buffers; i++)
+		r = window__refresh_buffer(vm, win->buffers[i], err);
+	pthread_mutex_unlock(&win->lock);
+	return r;
+}
+
 int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t size,
 		  struct error *err)
 {

@@ -81,4 +81,11 @@ int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uin
 int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t size,
 		  struct error *err);
 
+/*
+ * Before the guest runs on after a pause: bind again what went stale, and check that
+ * every buffer still has the type that the guest was told. -EMEDIUMTYPE where one has
+ * not, and what KVM_SET_DMA_BUF returns.
+ */
+int window__refresh(struct vm *vm, struct error *err);
+
 #endif /* VMM_WINDOW_H */
