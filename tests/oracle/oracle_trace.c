@@ -52,8 +52,8 @@ static void forget_leaves(struct trace *trace)
 }
 
 /* Where the leaf for this first byte and level is, or would be put. */
-static struct trace_leaf_slot *find_slot(struct trace_leaf_slot *slots, unsigned int n, uint64_t address,
-					 unsigned int level)
+static struct trace_leaf_slot *find_slot(struct trace_leaf_slot *slots, unsigned int n,
+					 uint64_t address, unsigned int level)
 {
 	unsigned int i = (unsigned int)((address >> 12) * 0x9e3779b97f4a7c15ull >> 32) + level;
 
@@ -95,7 +95,8 @@ static int remember_leaf(struct trace *trace, const struct oracle_leaf *leaf)
 
 static bool covers(const struct oracle_leaf *leaf, uint64_t physical)
 {
-	return physical >= leaf->address && physical - leaf->address < oracle_level_size(leaf->level);
+	return physical >= leaf->address &&
+	       physical - leaf->address < oracle_level_size(leaf->level);
 }
 
 static bool recall_leaf(const struct trace *trace, uint64_t physical, struct oracle_leaf *leaf)
@@ -183,7 +184,7 @@ static int walk_entry(struct trace *trace, unsigned int level, uint64_t physical
 	if (level == 4)
 		trace->walk_gpa = 0;
 	else if (level != trace->walk_level)
-		return TRACE_WALK;	/* an update of accessed and dirty bits, or a walk cut by tracing */
+		return TRACE_WALK;	/* of a walk that began before tracing did */
 	trace->walk_gpa |= ((physical >> 3) & 0x1ff) << shift;
 	trace->walk_level = 0;
 	if (level < 4 && oracle_ept_leaf(entry, level, &trace->walk_leaf)) {
@@ -230,7 +231,8 @@ static int linear_line(struct trace *trace, const char *at, bool write)
 
 	memset(access, 0, sizeof(*access));
 	access->write = write;
-	if (!take_hex(&at, &access->linear) || !take(&at, " PHY ") || !take_hex(&at, &access->physical) ||
+	if (!take_hex(&at, &access->linear) || !take(&at, " PHY ") ||
+	    !take_hex(&at, &access->physical) ||
 	    !take_length_and_type(&at, &access->length, &access->type))
 		return TRACE_DAMAGED;
 	take_value(&at, access->length, access);

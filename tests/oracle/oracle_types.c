@@ -106,7 +106,10 @@ enum oracle_type oracle_pat_entry(uint64_t pat_msr, unsigned int index)
 	return valid_type((pat_msr >> (8 * index)) & 0xff);
 }
 
-/* SDM vol. 3A, "Paging and Memory Typing": 4 * PAT + 2 * PCD + PWT; PAT is bit 7 of a PTE, 12 above. */
+/*
+ * SDM vol. 3A, "Paging and Memory Typing": 4 * PAT + 2 * PCD + PWT; PAT is bit 7 of
+ * a PTE, bit 12 of larger leaves.
+ */
 unsigned int oracle_pte_pat_index(uint64_t pte, unsigned int level)
 {
 	unsigned int pat = level == 1 ? !!(pte & BIT(7)) : !!(pte & BIT(12));
@@ -141,7 +144,10 @@ bool oracle_ept_leaf(uint64_t entry, unsigned int level, struct oracle_leaf *lea
 	return leaf->type != ORACLE_INVALID;
 }
 
-/* APM vol. 2, 15.25.8: a nested page table is an ordinary one; its bits select a host PAT entry. */
+/*
+ * APM vol. 2, 15.25.8: a nested page table is an ordinary one; its bits select an
+ * entry of the host's PAT.
+ */
 bool oracle_npt_leaf(uint64_t entry, unsigned int level, uint64_t host_pat_msr,
 		     struct oracle_leaf *leaf)
 {

@@ -31,7 +31,7 @@ struct range {
 	unsigned long long size;
 	bool guest;
 	/* expected; observations leave these empty */
-	char access[4];
+	const char *access;	/* "r", "w", "rw" */
 	enum oracle_type type;
 	enum oracle_type pat;	/* UC- where the trace says UC */
 	enum oracle_type leaf;
@@ -63,7 +63,9 @@ static bool parse_number(const char *text, unsigned long long *value)
 
 static bool parse_word(struct range *range, const char *word)
 {
+	static const char *const accesses[] = { "r", "w", "rw" };
 	unsigned long long number;
+	int i;
 
 	if (!strncmp(word, "phase=", 6))
 		return parse_number(word + 6, &range->phase) && range->phase;
@@ -77,10 +79,10 @@ static bool parse_word(struct range *range, const char *word)
 	}
 	if (!strncmp(word, "access=", 7)) {
 		word += 7;
-		if (strcmp(word, "r") && strcmp(word, "w") && strcmp(word, "rw"))
-			return false;
-		strcpy(range->access, word);
-		return true;
+		for (i = 0; i < 3; i++)
+			if (!strcmp(word, accesses[i]))
+				range->access = accesses[i];
+		return range->access;
 	}
 	if (!strncmp(word, "type=", 5)) {
 		range->type = oracle_type_parse(word + 5);
@@ -106,8 +108,12 @@ static bool parse_word(struct range *range, const char *word)
 /* line: behind "# expect " or "# observe " */
 static int parse_range(struct report *report, char *line, bool expect)
 {
-	struct range range = { .type = ORACLE_INVALID, .pat = ORACLE_INVALID, .leaf = ORACLE_INVALID,
-			       .ignore_pat = -1 };
+	struct range range = {
+		.type = ORACLE_INVALID,
+		.pat = ORACLE_INVALID,
+		.leaf = ORACLE_INVALID,
+		.ignore_pat = -1,
+	};
 	struct range *ranges;
 	char *save, *word, *whole;
 	bool good = true;
@@ -125,11 +131,11 @@ static int parse_range(struct report *report, char *line, bool expect)
 		good &= parse_word(&range, word);
 	good &= range.name && range.phase && range.size;
 	if (expect)
-		good &= range.access[0] && range.type != ORACLE_INVALID &&
+		good &= range.access && range.type != ORACLE_INVALID &&
 			(range.guest || (range.leaf == ORACLE_INVALID && range.pat == ORACLE_INVALID &&
 				       range.ignore_pat < 0));
 	else
-		good &= !range.access[0] && range.type == ORACLE_INVALID;
+		good &= !range.access && range.type == ORACLE_INVALID;
 	if (!good) {
 		whole[strcspn(whole, "\r\n")] = '\0';
 		printf("not ok line not understood: %s\n", whole);
@@ -210,8 +216,8 @@ static int read_trace(struct report *report, const char *path)
 	ret = trace_init(&trace);
 	while (ret >= 0 && getline(&line, &size, file) >= 0) {
 		ret = trace_line(&trace, line);
-		if (ret == TRACE_DAMAGED)
-			report->damaged++;
+		if (ret == TRACE_DAMAGED && !report->damaged++)
+			printf("# damaged: %s", line);
 		if (ret != TRACE_ACCESS)
 			continue;
 		for (i = 0; i < report->n_ranges; i++) {
