@@ -76,7 +76,8 @@ static void rebind(int fd, int type, const char *what)
 static void clear(int fd)
 {
 	vm_unbind(&vm, GPA, SIZE);
-	mmap(window, SIZE, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	test_assert(mmap(window, SIZE, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+		    MAP_FAILED);
 	close(fd);
 }
 

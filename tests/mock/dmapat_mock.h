@@ -21,7 +21,7 @@
 #define DMAPAT_MOCK_TAILS	(1 << 2)	/* 64 KiB chunks, refcount on first pages only */
 #define DMAPAT_MOCK_HUGE	(1 << 3)	/* 2 MiB chunks, mapped by 2 MiB entries */
 #define DMAPAT_MOCK_LAZY	(1 << 4)	/* VMA states WB; only the entry has the type */
-#define DMAPAT_MOCK_NODE	(1 << 5)	/* mmap adds a device offset to vm_pgoff, as TTM does */
+#define DMAPAT_MOCK_NODE	(1 << 5)	/* a device offset in vm_pgoff, as TTM's */
 
 /**
  * struct dmapat_mock_types - the three places that can state a buffer's type

@@ -2,6 +2,7 @@
 /* The tests' virtual machine; see vm.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -52,10 +53,8 @@ static struct agent_cmd *vm_cmd(struct test_vm *vm)
 
 static void vm_setup_cpu(struct test_vm *vm)
 {
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entries[128];
-	} cpuid = { .head.nent = 128 };
+	const unsigned int entries = 128;
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + entries * sizeof(cpuid->entries[0]));
 	struct kvm_segment code = {
 		.selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1, .limit = 0xffffffff
 	};
@@ -65,8 +64,11 @@ static void vm_setup_cpu(struct test_vm *vm)
 	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2, .rbx = CMD_GPA };
 	struct kvm_sregs sregs;
 
-	test_assert(!ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid));
-	test_assert(!ioctl(vm->vcpu, KVM_SET_CPUID2, &cpuid));
+	test_assert(cpuid);
+	cpuid->nent = entries;
+	test_assert(!ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid));
+	test_assert(!ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid));
+	free(cpuid);
 
 	test_assert(!ioctl(vm->vcpu, KVM_GET_SREGS, &sregs));
 	sregs.cs = code;

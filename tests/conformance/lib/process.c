@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Programs under test and their control sockets; see process.h. */
+#include "lib/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/ktap.h"
+
+int64_t process_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void process_start(struct process *p, const char *const *argv)
+{
+	int pipefd[2];
+
+	memset(p, 0, sizeof(*p));
+	test_assert(pipe2(pipefd, O_CLOEXEC) == 0);
+	p->pid = fork();
+	if (!p->pid) {
+		dup2(pipefd[1], STDOUT_FILENO);
+		dup2(pipefd[1], STDERR_FILENO);
+		execv(argv[0], (char **)argv);
+		_exit(127);
+	}
+	test_assert(p->pid > 0);
+	close(pipefd[1]);
+	p->out = pipefd[0];
+}
+
+/* Some more of its output; false at the end, at the deadline, or when it is too much. */
+static bool read_more(struct process *p, int64_t deadline)
+{
+	struct pollfd pfd = { .fd = p->out, .events = POLLIN };
+	int64_t left = deadline - process_now_ms();
+	ssize_t n;
+
+	if (p->len == sizeof(p->text) - 1 || poll(&pfd, 1, left < 0 ? 0 : left) <= 0)
+		return false;
+	n = read(p->out, p->text + p->len, sizeof(p->text) - 1 - p->len);
+	if (n <= 0)
+		return false;
+	p->len += n;
+	return true;
+}
+
+bool process_says(struct process *p, const char *text)
+{
+	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+
+	while (!strstr(p->text, text))
+		if (!read_more(p, deadline))
+			return false;
+	return true;
+}
+
+int process_end(struct process *p)
+{
+	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	struct pollfd pfd = { .events = POLLIN };
+	bool killed;
+	int status;
+
+	if (!p->pid)
+		return -1;
+	while (read_more(p, deadline))
+		;
+	pfd.fd = syscall(SYS_pidfd_open, p->pid, 0);
+	test_assert(pfd.fd >= 0);
+	killed = poll(&pfd, 1, PROCESS_TIMEOUT_MS) == 0;
+	close(pfd.fd);
+	if (killed)
+		kill(p->pid, SIGKILL);
+	test_assert(waitpid(p->pid, &status, 0) == p->pid);
+	close(p->out);
+	p->pid = 0;
+	if (killed)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void process_show(const struct process *p)
+{
+	const char *line = p->text;
+	int len;
+
+	while (*line) {
+		len = strcspn(line, "\n");
+		test_note("  %.*s", len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+void control_connect(struct control *c, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	struct timespec tick = { .tv_nsec = 10000000 };
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* The socket's appearance is no event that could be waited for. */
+	while (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		test_assert(process_now_ms() < deadline);
+		nanosleep(&tick, NULL);
+	}
+}
+
+void control_close(struct control *c)
+{
+	close(c->fd);
+	c->fd = -1;
+}
+
+bool control_wait(struct control *c, const char *text)
+{
+	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS, left;
+	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+	size_t len = 0;
+
+	for (;;) {
+		left = deadline - process_now_ms();
+		if (left <= 0 || poll(&pfd, 1, left) <= 0 || read(c->fd, c->line + len, 1) != 1)
+			return false;
+		if (c->line[len] != '\n') {
+			test_assert(++len < sizeof(c->line) - 1);
+			continue;
+		}
+		c->line[len] = '\0';
+		if (strstr(c->line, text))
+			return true;
+		len = 0;
+	}
+}
+
+const char *control_command(struct control *c, const char *json)
+{
+	char request[1024];
+	int len;
+
+	len = snprintf(request, sizeof(request), "{%s,\"id\":\"test\"}\n", json);
+	test_assert(len < (int)sizeof(request) && write(c->fd, request, len) == len);
+	test_assert(control_wait(c, "\"id\":\"test\""));
+	return c->line;
+}
