@@ -120,8 +120,10 @@ static int take_line(struct child *child, char *line, size_t size, int64_t deadl
 			fail("%s: a line of more than %zu bytes", child->name, child->length);
 		n = deadline - now_ms();
 		if (n <= 0 || poll(&pfd, 1, (int)n) <= 0)
-			fail("%s: silent for %d ms of the machine's clock", child->name, DEMO_TIMEOUT_MS);
-		n = read(child->log, child->text + child->length, sizeof(child->text) - child->length);
+			fail("%s: silent for %d ms of the machine's clock", child->name,
+			     DEMO_TIMEOUT_MS);
+		n = read(child->log, child->text + child->length,
+			 sizeof(child->text) - child->length);
 		if (n <= 0)
 			return 0;
 		child->length += n;

@@ -27,7 +27,8 @@ void control_connect(struct control *control, const char *path)
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (control->fd < 0)
 		fail("%s: %s", path, strerror(errno));
-	for (waited = 0; connect(control->fd, (struct sockaddr *)&address, sizeof(address)) < 0;
+	for (waited = 0;
+	     connect(control->fd, (struct sockaddr *)&address, sizeof(address)) < 0;
 	     waited += RETRY_MS) {
 		if (waited > DEMO_TIMEOUT_MS)
 			fail("%s: %s", path, strerror(errno));
@@ -45,8 +46,8 @@ void control_send(struct control *control, const char *command, const char *argu
 	char line[512];
 	int n;
 
-	n = snprintf(line, sizeof(line), "{\"execute\":\"%s\",\"arguments\":%s,\"id\":1}\n", command,
-		     arguments ? arguments : "{}");
+	n = snprintf(line, sizeof(line), "{\"execute\":\"%s\",\"arguments\":%s,\"id\":1}\n",
+		     command, arguments ? arguments : "{}");
 	if (n >= (int)sizeof(line) || send(control->fd, line, n, MSG_NOSIGNAL) != n)
 		fail("%s: %s: cannot send: %s", control->path, command, strerror(errno));
 }

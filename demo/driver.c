@@ -32,7 +32,8 @@
 #include "emu/trace.h"
 
 #define ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
-#define BUFFER_SIZE	(64 << 10)	/* every byte that the GPU process writes is a line of the trace */
+/* Every byte that the GPU process writes is a line of the trace. */
+#define BUFFER_SIZE	(64 << 10)
 #define MIGRATED_SIZE	(1 << 20)
 #define BUFFER_STRIDE	(16 << 20)
 #define FILL		0x51	/* of the first buffer; each next one has the next byte */
@@ -46,7 +47,10 @@ enum phase {
 
 static int allocate_from_heap(const char *node)
 {
-	struct dma_heap_allocation_data data = { .len = BUFFER_SIZE, .fd_flags = O_RDWR | O_CLOEXEC };
+	struct dma_heap_allocation_data data = {
+		.len = BUFFER_SIZE,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
 	char path[64];
 	int heap;
 
@@ -146,7 +150,8 @@ static void start_gpu_proc(struct child *child, const char *name, const char *so
 
 	snprintf(path, sizeof(path), "--socket-path=%s", socket);
 	for (i = 0; i < ARRAY_SIZE(buffers); i++) {
-		snprintf(specs[i], sizeof(specs[i]), "--buffer=%s=%s,size=%d,offset=%zu,fill=%zu,name=%s",
+		snprintf(specs[i], sizeof(specs[i]),
+			 "--buffer=%s=%s,size=%d,offset=%zu,fill=%zu,name=%s",
 			 buffers[i].kind, buffers[i].node,
 			 size, i * BUFFER_STRIDE, FILL + i, buffers[i].name);
 		argv[i + 2] = specs[i];
@@ -190,7 +195,10 @@ static void start_vmm(struct child *child, const struct vmm_options *options)
 	child_start(child, options->name, argv);
 }
 
-/* The payload says where it touches each buffer; its accesses bear the phase that was named last. */
+/*
+ * The payload says where it touches each buffer; its accesses bear the phase that
+ * was named last.
+ */
 static void guest_touches(struct child *vmm, const char *column)
 {
 	unsigned long long gpa;

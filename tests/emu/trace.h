@@ -50,8 +50,9 @@ static inline void trace_end(void)
  * Accesses of the host to [linear, linear + size) in the phase: there are some of
  * each kind in access ("r", "w", "rw"), and all of them have the type ("WC").
  */
-static inline void trace_expect_host(const char *name, unsigned int phase, const volatile void *linear,
-				     size_t size, const char *access, const char *type)
+static inline void trace_expect_host(const char *name, unsigned int phase,
+				     const volatile void *linear, size_t size,
+				     const char *access, const char *type)
 {
 	printf("# expect %s phase=0x%x agent=host linear=0x%llx size=0x%zx access=%s type=%s\n",
 	       name, trace_phase(phase), (unsigned long long)(uintptr_t)linear, size, access, type);
@@ -67,14 +68,15 @@ static inline void trace_expect_guest_pat(const char *name, unsigned int phase, 
 					  size_t size, const char *access, const char *pat,
 					  const char *type, const char *leaf, int ignore_pat)
 {
-	printf("# expect %s phase=0x%x agent=guest linear=0x%llx size=0x%zx access=%s%s%s type=%s leaf=%s ignore-pat=%d\n",
-	       name, trace_phase(phase), (unsigned long long)linear, size, access, pat ? " pat=" : "",
-	       pat ? pat : "", type, leaf, ignore_pat);
+	printf("# expect %s phase=0x%x agent=guest linear=0x%llx size=0x%zx access=%s%s%s",
+	       name, trace_phase(phase), (unsigned long long)linear, size, access,
+	       pat ? " pat=" : "", pat ? pat : "");
+	printf(" type=%s leaf=%s ignore-pat=%d\n", type, leaf, ignore_pat);
 }
 
-static inline void trace_expect_guest(const char *name, unsigned int phase, uint64_t linear, size_t size,
-				      const char *access, const char *type, const char *leaf,
-				      int ignore_pat)
+static inline void trace_expect_guest(const char *name, unsigned int phase, uint64_t linear,
+				      size_t size, const char *access, const char *type,
+				      const char *leaf, int ignore_pat)
 {
 	trace_expect_guest_pat(name, phase, linear, size, access, NULL, type, leaf, ignore_pat);
 }

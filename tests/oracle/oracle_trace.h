@@ -27,7 +27,7 @@ struct trace_access {
 	uint64_t linear;
 	uint64_t physical;
 	unsigned int length;
-	enum oracle_type type;	/* as Bochs prints it: the host's type, or a guest's PAT type */
+	enum oracle_type type;	/* as printed: the host's type, or a guest's PAT type */
 	uint64_t low;		/* value, if it is 8 bytes long: lower and upper half */
 	uint64_t high;
 	bool walked;		/* an EPT walk for this very access comes right before it */

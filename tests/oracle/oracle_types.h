@@ -31,7 +31,7 @@ struct oracle_leaf {
 	bool writable;
 	bool executable;
 	bool ignore_pat;	/* EPT alone */
-	enum oracle_type type;	/* EPT: the entry's; NPT: of the host PAT entry that it selects */
+	enum oracle_type type;	/* EPT: the entry's; NPT: the host PAT's entry */
 	unsigned int level;	/* 1: 4 KiB, 2: 2 MiB, 3: 1 GiB */
 	uint64_t address;	/* of the first byte */
 };

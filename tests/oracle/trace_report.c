@@ -105,8 +105,21 @@ static bool parse_word(struct range *range, const char *word)
 	return false;
 }
 
+/* Has the line said what it must, and nothing that does not apply? */
+static bool is_complete(const struct range *range, bool expect)
+{
+	if (!range->phase || !range->size)
+		return false;
+	if (!expect)
+		return !range->access && range->type == ORACLE_INVALID;
+	if (!range->access || range->type == ORACLE_INVALID)
+		return false;
+	return range->guest || (range->leaf == ORACLE_INVALID && range->pat == ORACLE_INVALID &&
+				range->ignore_pat < 0);
+}
+
 /* line: behind "# expect " or "# observe " */
-static int parse_range(struct report *report, char *line, bool expect)
+static int parse_range(struct report *report, const char *line, bool expect)
 {
 	struct range range = {
 		.type = ORACLE_INVALID,
@@ -115,36 +128,24 @@ static int parse_range(struct report *report, char *line, bool expect)
 		.ignore_pat = -1,
 	};
 	struct range *ranges;
-	char *save, *word, *whole;
+	char *save, *word;
 	bool good = true;
 
-	whole = strdup(line);
-	if (!whole)
+	/* The first word of the copy stays as the name. */
+	range.name = strdup(line);
+	if (!range.name)
 		return -ENOMEM;
-	word = strtok_r(line, " \t\r\n", &save);
-	range.name = word ? strdup(word) : NULL;
-	if (word && !range.name) {
-		free(whole);
-		return -ENOMEM;
-	}
-	while (word && (word = strtok_r(NULL, " \t\r\n", &save)))
-		good &= parse_word(&range, word);
-	good &= range.name && range.phase && range.size;
-	if (expect)
-		good &= range.access && range.type != ORACLE_INVALID &&
-			(range.guest || (range.leaf == ORACLE_INVALID && range.pat == ORACLE_INVALID &&
-				       range.ignore_pat < 0));
-	else
-		good &= !range.access && range.type == ORACLE_INVALID;
-	if (!good) {
-		whole[strcspn(whole, "\r\n")] = '\0';
-		printf("not ok line not understood: %s\n", whole);
+	word = strtok_r(range.name, " \t\r\n", &save);
+	if (word != range.name)
+		good = false;
+	while (good && (word = strtok_r(NULL, " \t\r\n", &save)))
+		good = parse_word(&range, word);
+	if (!good || !is_complete(&range, expect)) {
+		printf("not ok line not understood: %.*s\n", (int)strcspn(line, "\r\n"), line);
 		report->bad_lines++;
 		free(range.name);
-		free(whole);
 		return 0;
 	}
-	free(whole);
 	ranges = reallocarray(report->ranges, report->n_ranges + 1, sizeof(*ranges));
 	if (!ranges) {
 		free(range.name);
@@ -254,8 +255,8 @@ static void print_seen(const struct range *range)
 {
 	char types[64], leaves[64];
 
-	printf("agent=%s reads=%lu writes=%lu type=%s", range->guest ? "guest" : "host", range->reads,
-	       range->writes, type_list(range->types, types));
+	printf("agent=%s reads=%lu writes=%lu type=%s", range->guest ? "guest" : "host",
+	       range->reads, range->writes, type_list(range->types, types));
 	if (range->guest)
 		printf(" leaf=%s ignore-pat=%s without-leaf=%lu", type_list(range->leaves, leaves),
 		       range->ignores == 3 ? "mixed" : range->ignores == 2 ? "1" :

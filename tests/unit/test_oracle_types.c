@@ -23,7 +23,12 @@ static const enum oracle_type pat_types[] = {
 
 static struct oracle_leaf ept_leaf(enum oracle_type type, bool ignore_pat)
 {
-	return (struct oracle_leaf){ .present = true, .type = type, .ignore_pat = ignore_pat, .level = 1 };
+	return (struct oracle_leaf){
+		.present = true,
+		.type = type,
+		.ignore_pat = ignore_pat,
+		.level = 1,
+	};
 }
 
 static void test_names(void **state)
@@ -61,10 +66,10 @@ static void test_pte_pat_index(void **state)
 	assert_int_equal(oracle_pte_pat_index(0x00000001, 1), 0);
 	assert_int_equal(oracle_pte_pat_index(0x00000009, 1), 1);	/* PWT */
 	assert_int_equal(oracle_pte_pat_index(0x00000011, 1), 2);	/* PCD */
-	assert_int_equal(oracle_pte_pat_index(0x00000099, 1), 7);	/* PAT is bit 7 of a PTE */
-	assert_int_equal(oracle_pte_pat_index(0x00000081, 2), 0);	/* there it means a large page */
-	assert_int_equal(oracle_pte_pat_index(0x00001089, 2), 5);	/* PAT is bit 12 */
-	assert_int_equal(oracle_pte_pat_index(0x00001001, 1), 0);	/* there it is an address bit */
+	assert_int_equal(oracle_pte_pat_index(0x00000099, 1), 7);	/* PAT: bit 7 */
+	assert_int_equal(oracle_pte_pat_index(0x00000081, 2), 0);	/* large page */
+	assert_int_equal(oracle_pte_pat_index(0x00001089, 2), 5);	/* PAT: bit 12 */
+	assert_int_equal(oracle_pte_pat_index(0x00001001, 1), 0);	/* an address bit */
 }
 
 static void test_ept_leaf(void **state)
@@ -132,18 +137,22 @@ static void test_npt_leaf(void **state)
 static void test_floor(void **state)
 {
 	static const enum oracle_type floors[] = { ORACLE_UC, ORACLE_WC };
+	enum oracle_type ept, npt;
 	struct oracle_leaf leaf;
 	size_t i, j;
 
 	(void)state;
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		leaf = ept_leaf(floors[i], false);
 		for (j = 0; j < N_PAT_TYPES; j++) {
-			leaf = ept_leaf(floors[i], false);
-			assert_int_not_equal(oracle_ept_effective(&leaf, pat_types[j]), ORACLE_INVALID);
-			assert_false(oracle_type_cacheable(oracle_ept_effective(&leaf, pat_types[j])));
-			assert_int_not_equal(oracle_npt_effective(&leaf, pat_types[j]), ORACLE_INVALID);
-			assert_false(oracle_type_cacheable(oracle_npt_effective(&leaf, pat_types[j])));
+			ept = oracle_ept_effective(&leaf, pat_types[j]);
+			npt = oracle_npt_effective(&leaf, pat_types[j]);
+			assert_int_not_equal(ept, ORACLE_INVALID);
+			assert_int_not_equal(npt, ORACLE_INVALID);
+			assert_false(oracle_type_cacheable(ept));
+			assert_false(oracle_type_cacheable(npt));
 		}
+	}
 }
 
 static void test_ept_effective(void **state)
