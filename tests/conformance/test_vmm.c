@@ -43,6 +43,7 @@ static const char gpu2_at_15m[] = GPU2_SOCKET ",offset=15M";
 
 struct process {
 	pid_t pid;
+	int in;			/* its standard input */
 	int out;		/* its standard output and error */
 	char text[16384];
 	size_t len;
@@ -60,12 +61,13 @@ static int64_t now_ms(void)
 
 static void start_argv(struct process *p, const char *const *argv)
 {
-	int pipefd[2];
+	int pipefd[2], inputfd[2];
 
 	memset(p, 0, sizeof(*p));
-	test_assert(pipe2(pipefd, O_CLOEXEC) == 0);
+	test_assert(pipe2(pipefd, O_CLOEXEC) == 0 && pipe2(inputfd, O_CLOEXEC) == 0);
 	p->pid = fork();
 	if (!p->pid) {
+		dup2(inputfd[0], STDIN_FILENO);
 		dup2(pipefd[1], STDOUT_FILENO);
 		dup2(pipefd[1], STDERR_FILENO);
 		execv(argv[0], (char **)argv);
@@ -73,7 +75,9 @@ static void start_argv(struct process *p, const char *const *argv)
 	}
 	test_assert(p->pid > 0);
 	close(pipefd[1]);
+	close(inputfd[0]);
 	p->out = pipefd[0];
+	p->in = inputfd[1];
 }
 
 /* start(&p, PROGRAM, ARGUMENT...) */
@@ -122,6 +126,7 @@ static int ended(struct process *p)
 		test_assert(waitpid(p->pid, &status, 0) == p->pid);
 	}
 	close(p->out);
+	close(p->in);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -313,6 +318,34 @@ static void test_stop_cont(void)
 	stop_gpu(&gpu);
 }
 
+/*
+ * The payload finds memory that is not what it wrote, or the migration tests would
+ * prove nothing: gpu-proc writes its fill bytes under the stopped guest.
+ */
+static void test_verify(void)
+{
+	struct process gpu, vmm;
+	int fd;
+
+	start_gpu(&gpu);
+	start_vmm(&vmm, "mode=write ram=64K verifies=2", NULL);
+	fd = control_connect();
+	check_says(&vmm, "writing ", "verify");
+	test_assert(write(vmm.in, "v", 1) == 1);
+	check_says(&vmm, "mismatches 0 ", "verify");
+	command(fd, "stop");
+	kill(gpu.pid, SIGUSR1);
+	check_says(&gpu, "filled", "verify: gpu-proc writes");
+	test_assert(write(vmm.in, "v", 1) == 1);
+	/* both have been read when this is answered, for the serial port is the loop's, too */
+	command(fd, "query-status");
+	command(fd, "cont");
+	check_says(&vmm, "mismatch gpa 0x", "verify: the payload tells what differs");
+	check_end(&vmm, 1, "verify: changed memory");
+	close(fd);
+	ended(&gpu);
+}
+
 /* The empty part of the window: a report, not memory, and not the end. */
 static void test_hole(void)
 {
@@ -478,6 +511,7 @@ int main(int argc, char **argv)
 	test_touch();
 	test_probe();
 	test_stop_cont();
+	test_verify();
 	test_hole();
 	test_gpu_goes();
 	test_two_gpus();
