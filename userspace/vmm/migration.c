@@ -155,7 +155,7 @@ static void *destination_thread(void *arg)
 	}
 	set_error(m, &err);
 	migration__set_status(m, ret == -ECANCELED ? MIGRATION_CANCELLED : MIGRATION_FAILED);
-	log_error("incoming migration at %s: %s; the guest does not run here", m->uri, err.msg);
+	log_error("incoming migration at %s: %s: the guest does not run here", m->uri, err.msg);
 	vm__exit(m->vm, EXIT_INCOMING);
 	return NULL;
 }
@@ -302,7 +302,10 @@ int migration__incoming(struct vm *vm, const char *uri, struct error *err)
 	ret = migration_listener__open(&m->listener, uri, err);
 	if (ret)
 		return ret;
-	return start_thread(m, destination_thread, err);
+	ret = start_thread(m, destination_thread, err);
+	if (!ret)
+		log_info("waiting for a migration at %s", uri);
+	return ret;
 }
 
 int migration__cancel(struct vm *vm, struct error *err)

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Migration between two dmapat-vmm on one host, each with its own gpu-proc, while
+ * the guest writes all of its memory and all of its buffers: that everything
+ * arrives, and that after each failure the guest runs on at exactly one place.
+ *
+ * The guest verifies every byte itself when it has been moved.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/ktap.h"
+#include "lib/process.h"
+
+#define VMM		"/t/dmapat-vmm"
+#define GPU_PROC	"/t/dmapat-gpu-proc"
+#define PAYLOAD		"/t/payload.elf"
+#define INCOMING	"/run/migration.sock"
+#define EXIT_INCOMING	74
+
+#define WB	"--buffer=heap=system,size=64K,offset=0,name=wb"
+#define WC	"--buffer=heap=system-wc,size=256K,offset=1M,name=wc"
+#define UC	"--buffer=heap=system-uc,size=64K,offset=2M,name=uc"
+#define VGEM	"--buffer=drm=/dev/dri/card0,size=256K,offset=3M,name=vgem"
+
+/* A VMM with its gpu-proc. */
+struct side {
+	const char *name;
+	struct process gpu, vmm;
+	struct control ctl;	/* commands */
+	struct control events;
+};
+
+static struct side src, dst;
+
+static const char *path(const struct side *s, const char *what)
+{
+	static char names[4][64];
+	static unsigned int next;
+	char *out = names[next++ % 4];
+
+	snprintf(out, sizeof(names[0]), "/run/%s.%s", s->name, what);
+	return out;
+}
+
+static void start_gpu(struct side *s, const char *const buffers[4])
+{
+	char sock[80];
+	const char *argv[8] = { GPU_PROC, sock, "--shmem-size=16M" };
+	int i;
+
+	snprintf(sock, sizeof(sock), "--socket-path=%s", path(s, "gpu"));
+	for (i = 0; i < 4 && buffers[i]; i++)
+		argv[3 + i] = buffers[i];
+	process_start(&s->gpu, argv);
+	test_assert(process_says(&s->gpu, "ready"));
+}
+
+static void start_vmm(struct side *s, const char *memory, const char *const more[4])
+{
+	const char *argv[24] = {
+		VMM, "run", "--memory", memory, "--console", "-", "--gpu-proc", path(s, "gpu"),
+		"--control", path(s, "ctl"),
+	};
+	int i, n = 10;
+
+	for (i = 0; i < 4 && more[i]; i++)
+		argv[n++] = more[i];
+	process_start(&s->vmm, argv);
+	control_connect(&s->ctl, path(s, "ctl"));
+	control_connect(&s->events, path(s, "ctl"));
+}
+
+static const char *const all[4] = { WB, WC, UC, VGEM };
+
+static void start_source(const char *cmdline)
+{
+	src.name = "A";
+	start_gpu(&src, all);
+	start_vmm(&src, "16M", (const char *const [4]) {
+		"--payload", PAYLOAD, "--cmdline", cmdline,
+	});
+	test_assert(process_says(&src.vmm, "writing "));
+}
+
+static void start_destination_with(const char *name, const char *uri,
+				   const char *const buffers[4], const char *memory,
+				   const char *bind)
+{
+	dst.name = name;
+	start_gpu(&dst, buffers);
+	start_vmm(&dst, memory, (const char *const [4]) { "--incoming", uri, "--bind", bind });
+	/* All buffers are there, and it listens. */
+	if (!process_says(&dst.vmm, "waiting for a migration")) {
+		process_show(&dst.vmm);
+		process_show(&dst.gpu);
+		test_assert(!"the destination is ready");
+	}
+}
+
+static void start_destination(void)
+{
+	start_destination_with("B", "unix:" INCOMING, all, "16M", "require");
+}
+
+static void stop_side(struct side *s)
+{
+	if (s->vmm.pid) {
+		kill(s->vmm.pid, SIGKILL);
+		process_end(&s->vmm);
+	}
+	control_close(&s->ctl);
+	control_close(&s->events);
+	unlink(path(s, "ctl"));
+	/* It ends with its front-end. */
+	process_end(&s->gpu);
+	unlink(path(s, "gpu"));
+}
+
+/* So little downtime that every pass is made: @rounds of them. */
+static void migrate(const char *uri, unsigned int rounds, unsigned int timeout_ms)
+{
+	char json[256];
+
+	snprintf(json, sizeof(json),
+		 "\"execute\":\"migrate\",\"arguments\":{\"uri\":\"%s\",\"max-rounds\":%u,\"timeout-ms\":%u,\"downtime-limit-ms\":1}",
+		 uri, rounds, timeout_ms);
+	if (!strstr(control_command(&src.ctl, json), "\"return\"")) {
+		test_note("%s", src.ctl.line);
+		test_assert(!"migrate is accepted");
+	}
+}
+
+static bool has_status(struct side *s, const char *status)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "\"status\":\"%s\"", status);
+	return strstr(control_command(&s->ctl, "\"execute\":\"query-status\""), text);
+}
+
+/* The event that ends a migration at the source: true when the guest has left. */
+static bool migrated(void)
+{
+	bool ok;
+
+	/* "active" and the like end otherwise; an error's words do not look like this. */
+	do {
+		test_assert(control_wait(&src.events, "\"event\":\"MIGRATION\""));
+		ok = strstr(src.events.line, "\"status\":\"completed\"");
+	} while (!ok && !strstr(src.events.line, "\"status\":\"failed\"") &&
+		 !strstr(src.events.line, "\"status\":\"cancelled\""));
+	return ok;
+}
+
+/* It stayed, runs, and says @why. */
+static void check_stayed(const char *why, const char *what)
+{
+	bool ok;
+
+	ok = test_ok(!migrated(), "%s: the migration fails", what);
+	ok &= test_ok(has_status(&src, "running"), "%s: the source runs", what);
+	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
+	ok &= test_ok(strstr(src.ctl.line, why), "%s: says \"%s\"", what, why);
+	if (!ok)
+		test_note("%s", src.ctl.line);
+}
+
+static void check_destination_ended(const char *why, const char *what)
+{
+	if (!test_ok(process_says(&dst.vmm, why), "%s: the destination says \"%s\"", what, why) |
+	    !test_eq(process_end(&dst.vmm), EXIT_INCOMING, "%s: its exit status", what))
+		process_show(&dst.vmm);
+	test_ok(!strstr(dst.vmm.text, "verified "), "%s: it never ran the guest", what);
+}
+
+/* The guest arrived with every byte; then the destination is the next source. */
+static void check_arrived(const char *what)
+{
+	if (!test_ok(migrated(), "%s: completed", what)) {
+		test_note("%s", src.events.line);
+		process_show(&src.vmm);
+		process_show(&dst.vmm);
+	}
+	test_ok(has_status(&src, "postmigrate"), "%s: the source is postmigrate", what);
+	test_ok(strstr(control_command(&src.ctl, "\"execute\":\"cont\""), "\"error\""),
+		"%s: the source refuses cont", what);
+	test_ok(strstr(control_command(&src.ctl,
+				       "\"execute\":\"cont\",\"arguments\":{\"force\":true}"),
+		       "\"error\""), "%s: even with force", what);
+	if (!test_ok(process_says(&dst.vmm, "verified ") && process_says(&dst.vmm, "migrations "),
+		     "%s: the guest verified its memory", what) |
+	    !test_ok(strstr(dst.vmm.text, "mismatches 0 "), "%s: no mismatch", what))
+		process_show(&dst.vmm);
+	test_ok(has_status(&dst, "running"), "%s: the destination runs", what);
+	/* Its next "completed" is of another migration. */
+	test_ok(control_wait(&dst.events, "\"status\":\"completed\""),
+		"%s: the destination says completed", what);
+	stop_side(&src);
+	src = dst;
+	memset(&dst, 0, sizeof(dst));
+}
+
+/* ---- tests ---- */
+
+#define WRITING	"mode=write ram=1M"
+
+static void test_moves(void)
+{
+	char what[32], uri[64];
+	unsigned int i;
+
+	start_source(WRITING);
+	start_destination();
+	migrate("unix:" INCOMING, 30, 10000);
+	check_arrived("unix");
+	for (i = 0; i < 3; i++) {
+		snprintf(what, sizeof(what), "tcp, hop %u", i + 1);
+		snprintf(uri, sizeof(uri), "tcp:127.0.0.1:%u", 7000 + i);
+		start_destination_with(i % 2 ? "B" : "A", uri, all, "16M", "require");
+		migrate(uri, 3, 10000);
+		check_arrived(what);
+	}
+	stop_side(&src);
+}
+
+/* Killed at an event of the migration; after each, the next attempt starts from it. */
+static void test_killed_destination(void)
+{
+	static const char *const when[] = {
+		"\"status\":\"setup\"", "\"status\":\"active\"", "\"pass\":1", "\"pass\":2",
+		"\"pass\":5", "\"status\":\"pre-switchover\"", "\"status\":\"pre-switchover\"",
+		"\"status\":\"pre-switchover\"",
+	};
+	char what[64];
+	unsigned int i;
+
+	start_source(WRITING);
+	for (i = 0; i < sizeof(when) / sizeof(when[0]); i++) {
+		snprintf(what, sizeof(what), "destination killed at %s", when[i]);
+		start_destination();
+		migrate("unix:" INCOMING, 6, 10000);
+		test_assert(control_wait(&src.events, when[i]));
+		kill(dst.vmm.pid, SIGKILL);
+		process_end(&dst.vmm);
+		if (migrated()) {
+			/* RUNNING was out: the guest was there, and is gone with it. */
+			test_ok(has_status(&src, "postmigrate"), "%s: it had taken over", what);
+			stop_side(&src);
+			stop_side(&dst);
+			start_source(WRITING);
+			continue;
+		}
+		test_ok(has_status(&src, "running"), "%s: the source runs", what);
+		control_command(&src.ctl, "\"execute\":\"query-migrate\"");
+		if (!test_ok(strstr(src.ctl.line, "destination"), "%s: the source says why", what))
+			test_note("%s", src.ctl.line);
+		stop_side(&dst);
+	}
+	start_destination();
+	migrate("unix:" INCOMING, 3, 10000);
+	check_arrived("after all that");
+	stop_side(&src);
+}
+
+static void test_killed_source(void)
+{
+	start_source(WRITING);
+	start_destination();
+	migrate("unix:" INCOMING, 30, 10000);
+	test_assert(control_wait(&src.events, "\"pass\":2"));
+	kill(src.vmm.pid, SIGKILL);
+	check_destination_ended("source closed the connection", "source killed");
+	stop_side(&src);
+	stop_side(&dst);
+}
+
+static void test_silent_destination(void)
+{
+	start_source(WRITING);
+	start_destination();
+	migrate("unix:" INCOMING, 100, 1500);
+	test_assert(control_wait(&src.events, "\"pass\":2"));
+	kill(dst.vmm.pid, SIGSTOP);
+	check_stayed("destination is silent", "destination stopped");
+	kill(dst.vmm.pid, SIGCONT);
+	check_destination_ended("the guest does not run here", "destination stopped");
+	stop_side(&dst);
+	stop_side(&src);
+}
+
+static void test_cancel(void)
+{
+	start_source(WRITING);
+	start_destination();
+	migrate("unix:" INCOMING, 30, 10000);
+	test_assert(control_wait(&src.events, "\"pass\":2"));
+	control_command(&src.ctl, "\"execute\":\"migrate_cancel\"");
+	check_stayed("migration cancelled", "cancel");
+	check_destination_ended("source", "cancel");
+	stop_side(&dst);
+	stop_side(&src);
+}
+
+static void refused(const char *const buffers[4], const char *memory, const char *bind,
+		    const char *why)
+{
+	start_destination_with("B", "unix:" INCOMING, buffers, memory, bind);
+	migrate("unix:" INCOMING, 30, 10000);
+	check_stayed(why, why);
+	check_destination_ended(why, why);
+	stop_side(&dst);
+}
+
+static void test_refusals(void)
+{
+	static const char uc_for_wc[] = "--buffer=heap=system-uc,size=256K,offset=1M,name=wc";
+	static const char small[] = "--buffer=heap=system-uc,size=32K,offset=2M,name=uc";
+
+	start_source(WRITING);
+	refused(all, "16M", "off", "destination has no dmapat modules");
+	refused(all, "8M", "require", "source 0x1000000 bytes, destination 0x800000");
+	refused((const char *const [4]) { WB, WC, UC }, "16M", "require",
+		"destination has no buffer at 0x300000");
+	refused((const char *const [4]) { WB, uc_for_wc, UC, VGEM }, "16M", "require",
+		"buffer 1 (wc): source WC, destination UC");
+	refused((const char *const [4]) { WB, WC, small, VGEM }, "16M", "require",
+		"buffer 2 (uc): source 0x10000 bytes, destination 0x8000");
+	start_destination();
+	migrate("unix:" INCOMING, 3, 10000);
+	check_arrived("after all refusals");
+	stop_side(&src);
+}
+
+/* ---- a bad line between the two ---- */
+
+static int socket_at(const char *name, bool server)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", name);
+	if (server) {
+		unlink(name);
+		test_assert(bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+		test_assert(listen(fd, 1) == 0);
+	} else {
+		test_assert(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	}
+	return fd;
+}
+
+/* Pass everything on, but change or cut the source's stream at byte @at. */
+static void relay(int listener, uint64_t at, bool cut)
+{
+	int fds[2] = { accept(listener, NULL, NULL), socket_at(INCOMING, false) };
+	static char buf[65536];
+	uint64_t passed = 0;
+	ssize_t n;
+	int i;
+
+	test_assert(fds[0] >= 0);
+	for (;;) {
+		struct pollfd pfd[2] = {
+			{ .fd = fds[0], .events = POLLIN }, { .fd = fds[1], .events = POLLIN },
+		};
+
+		test_assert(poll(pfd, 2, PROCESS_TIMEOUT_MS) > 0);
+		for (i = 0; i < 2; i++) {
+			if (!pfd[i].revents)
+				continue;
+			n = read(fds[i], buf, sizeof(buf));
+			if (n <= 0)
+				goto out;
+			if (!i && at >= passed && at < passed + n) {
+				if (cut)
+					goto out;
+				buf[at - passed] ^= 0x20;
+			}
+			passed += i ? 0 : n;
+			if (send(fds[!i], buf, n, MSG_NOSIGNAL) != n)
+				goto out;
+		}
+	}
+out:
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void bad_line(uint64_t at, bool cut, const char *why, const char *why_there)
+{
+	int listener = socket_at("/run/relay.sock", true);
+	char what[64];
+
+	snprintf(what, sizeof(what), "stream %s at byte %llu", cut ? "cut" : "changed",
+		 (unsigned long long)at);
+	start_destination();
+	migrate("unix:/run/relay.sock", 3, 10000);
+	relay(listener, at, cut);
+	check_stayed(why, what);
+	check_destination_ended(why_there, what);
+	stop_side(&dst);
+	close(listener);
+}
+
+static void test_bad_line(void)
+{
+	static const uint64_t places[] = { 3, 20, 100, 5000, 1000000 };
+	unsigned int i;
+
+	start_source(WRITING);
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		bad_line(places[i], false, i ? "stream damaged" : "does not speak",
+			 i ? "stream damaged" : "does not speak");
+		bad_line(places[i], true, "closed the connection", "closed the connection");
+	}
+	start_destination();
+	migrate("unix:" INCOMING, 3, 10000);
+	check_arrived("after a bad line");
+	stop_side(&src);
+}
+
+static void test_stopped_guest(void)
+{
+	start_source(WRITING);
+	control_command(&src.ctl, "\"execute\":\"stop\"");
+	start_destination();
+	migrate("unix:" INCOMING, 30, 10000);
+	test_ok(migrated(), "stopped guest: completed");
+	test_ok(has_status(&dst, "paused"), "stopped guest: is stopped at the destination");
+	control_command(&dst.ctl, "\"execute\":\"cont\"");
+	if (!test_ok(process_says(&dst.vmm, "migrations ") &&
+		     strstr(dst.vmm.text, "mismatches 0 "), "stopped guest: runs after cont"))
+		process_show(&dst.vmm);
+	stop_side(&src);
+	stop_side(&dst);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "moves")) {
+		test_moves();
+		return test_end();
+	}
+	test_moves();
+	test_stopped_guest();
+	test_killed_destination();
+	test_killed_source();
+	test_silent_destination();
+	test_cancel();
+	test_refusals();
+	test_bad_line();
+	return test_end();
+}
