@@ -171,6 +171,7 @@ static void vcpu_exit__buffer_name(struct vm *vm, uint64_t gpa, char *name, size
  */
 static void vcpu_exit__memory_fault(struct vcpu *vcpu, bool gpa_known)
 {
+	static const char stale[] = "stale binding, or a page that the exporter lacks, of buffer ";
 	const struct vcpu_memory_fault *fault = (const void *)vcpu->run->padding;
 	uint64_t rip = vcpu_exit__rip(vcpu);
 	struct vm *vm = vcpu->vm;
@@ -183,9 +184,7 @@ static void vcpu_exit__memory_fault(struct vcpu *vcpu, bool gpa_known)
 		vcpu_exit__buffer_name(vm, fault->gpa, name, sizeof(name));
 		cJSON_AddNumberToObject(data, "gpa", fault->gpa);
 		log_error("vCPU %u: memory fault at GPA 0x%" PRIx64 ", RIP 0x%" PRIx64 ": %s%s",
-			  vcpu->index, fault->gpa, rip, name[0] ?
-			  "the binding is stale, or the exporter cannot serve the page, of buffer " :
-			  "no buffer is mapped there", name);
+			  vcpu->index, fault->gpa, rip, name[0] ? stale : "no buffer is there", name);
 	} else {
 		/* Before KVM_EXIT_MEMORY_FAULT was sent for this, KVM said EFAULT alone. */
 		log_error("vCPU %u: memory fault at RIP 0x%" PRIx64
