@@ -13,10 +13,18 @@ $(B)/demo/%.o: demo/%.c
 $(B)/demo/driver: $(DEMO_O)
 	$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
 
+# KVER again after scripts/deps: a machine that has never read its package lists
+# does not know it before.
 demo:
-	@scripts/deps
-	@$(MAKE) --no-print-directory -j2 demo-parts
-	@BUILD=$(B) demo/run $(KVER) $(DEMO_FILES)
+	@start=$$SECONDS; \
+	echo "demo: packages, modules, programs (what is missing or has changed)" && \
+	scripts/deps && \
+	echo "demo: packages are there ($$((SECONDS - start)) s)" && \
+	kver=$${KVER:-$$(scripts/kver)} && \
+	$(MAKE) -s --no-print-directory -j2 KVER=$$kver demo-parts && \
+	echo "demo: built ($$((SECONDS - start)) s)" && \
+	BUILD=$(B) demo/run $$kver $(DEMO_FILES) && \
+	echo "demo: $$((SECONDS - start)) s in all"
 
 demo-parts: modules stock-kernel $(DEMO_FILES) $(B)/tests/oracle/trace-report
 

@@ -61,7 +61,8 @@ check-emu: modules $(EMU_FILES) $(B)/tests/oracle/trace-report
 check: modules $(UNIT) $(EMU_FILES) $(B)/tests/oracle/trace-report
 	@mkdir -p $(B)/check
 	tests/run-unit $(UNIT) | tee $(B)/check/unit.log
-	$(EMU_RUN) -a $(B)/check/unit.log $(EMU_FILES)
+	BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
+	$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log $(EMU_FILES)
 
 .PHONY: check check-fast check-emu
 
