@@ -184,7 +184,7 @@ static void vcpu_exit__memory_fault(struct vcpu *vcpu, bool gpa_known)
 		vcpu_exit__buffer_name(vm, fault->gpa, name, sizeof(name));
 		cJSON_AddNumberToObject(data, "gpa", fault->gpa);
 		log_error("vCPU %u: memory fault at GPA 0x%" PRIx64 ", RIP 0x%" PRIx64 ": %s%s",
-			  vcpu->index, fault->gpa, rip, name[0] ? stale : "no buffer is there", name);
+			  vcpu->index, fault->gpa, rip, name[0] ? stale : "no buffer there", name);
 	} else {
 		/* Before KVM_EXIT_MEMORY_FAULT was sent for this, KVM said EFAULT alone. */
 		log_error("vCPU %u: memory fault at RIP 0x%" PRIx64
