@@ -43,6 +43,24 @@ void cpuid__adjust(struct kvm_cpuid_entry2 *entries, uint32_t n, uint32_t apic_i
 	}
 }
 
+/*
+ * Set it, and keep it: what KVM_GET_CPUID2 returns later has the guest's own state
+ * in it, and on a paravirtual KVM more than was ever set.
+ */
+static int cpuid__apply(struct vcpu *vcpu, struct kvm_cpuid2 *cpuid, struct error *err)
+{
+	if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0) {
+		int r = error__set(err, errno, "vCPU %u: KVM_SET_CPUID2 of %" PRIu32 " entries: %s",
+				   vcpu->index, cpuid->nent, strerror(errno));
+
+		free(cpuid);
+		return r;
+	}
+	free(vcpu->cpuid);
+	vcpu->cpuid = cpuid;
+	return 0;
+}
+
 int cpuid__init(struct vcpu *vcpu, struct error *err)
 {
 	struct kvm_cpuid2 *cpuid;
@@ -53,44 +71,28 @@ int cpuid__init(struct vcpu *vcpu, struct error *err)
 		return error__set(err, ENOMEM, "out of memory");
 	if (ioctl(vcpu->vm->sys_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0) {
 		r = error__set(err, errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
-		goto out;
+		free(cpuid);
+		return r;
 	}
 	cpuid__adjust(cpuid->entries, cpuid->nent, vcpu->index);
-	r = ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0 ?
-	    error__set(err, errno, "vCPU %u: KVM_SET_CPUID2: %s", vcpu->index, strerror(errno)) : 0;
-out:
-	free(cpuid);
-	return r;
+	return cpuid__apply(vcpu, cpuid, err);
 }
 
 int cpuid__get(struct vcpu *vcpu, struct kvm_cpuid_entry2 *entries, uint32_t max, uint32_t *n,
 	       struct error *err)
 {
-	struct kvm_cpuid2 *cpuid;
-	int r = 0;
-
-	cpuid = cpuid__alloc();
-	if (!cpuid)
-		return error__set(err, ENOMEM, "out of memory");
-	if (ioctl(vcpu->fd, KVM_GET_CPUID2, cpuid) < 0) {
-		r = error__set(err, errno, "vCPU %u: KVM_GET_CPUID2: %s", vcpu->index,
-			       strerror(errno));
-	} else if (cpuid->nent > max) {
-		r = error__set(err, E2BIG, "vCPU %u: %" PRIu32 " CPUID entries, at most %" PRIu32,
-			       vcpu->index, cpuid->nent, max);
-	} else {
-		memcpy(entries, cpuid->entries, cpuid->nent * sizeof(*entries));
-		*n = cpuid->nent;
-	}
-	free(cpuid);
-	return r;
+	if (vcpu->cpuid->nent > max)
+		return error__set(err, E2BIG, "vCPU %u: %" PRIu32 " CPUID entries, at most %" PRIu32,
+				  vcpu->index, vcpu->cpuid->nent, max);
+	memcpy(entries, vcpu->cpuid->entries, vcpu->cpuid->nent * sizeof(*entries));
+	*n = vcpu->cpuid->nent;
+	return 0;
 }
 
 int cpuid__set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, uint32_t n,
 	       struct error *err)
 {
 	struct kvm_cpuid2 *cpuid;
-	int r = 0;
 
 	if (n > CPUID_MAX)
 		return error__set(err, E2BIG, "vCPU %u: %" PRIu32 " CPUID entries", vcpu->index, n);
@@ -99,10 +101,5 @@ int cpuid__set(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, uint32
 		return error__set(err, ENOMEM, "out of memory");
 	cpuid->nent = n;
 	memcpy(cpuid->entries, entries, n * sizeof(*entries));
-	if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
-		r = error__set(err, errno,
-			       "vCPU %u: KVM_SET_CPUID2 of %" PRIu32 " entries: %s", vcpu->index, n,
-			       strerror(errno));
-	free(cpuid);
-	return r;
+	return cpuid__apply(vcpu, cpuid, err);
 }

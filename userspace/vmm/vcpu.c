@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -193,6 +194,7 @@ void vcpu__destroy(struct vcpu *vcpu)
 {
 	vcpu__stop(vcpu);
 	dirty_ring__unmap(vcpu);
+	free(vcpu->cpuid);
 	if (vcpu->run)
 		munmap(vcpu->run, vcpu->run_size);
 	if (vcpu->fd >= 0)

@@ -33,6 +33,7 @@ struct vcpu {
 	struct kvm_run *run;
 	size_t run_size;
 	pthread_t thread;
+	struct kvm_cpuid2 *cpuid;	/* as it was set; cpuid.c's */
 	bool started;		/* the thread exists */
 	bool pending;		/* own thread: KVM_RUN has an exit to complete */
 	bool parked;		/* under vm->run_lock: out of KVM_RUN, nothing pending */
