@@ -82,8 +82,8 @@ int cpuid__get(struct vcpu *vcpu, struct kvm_cpuid_entry2 *entries, uint32_t max
 	       struct error *err)
 {
 	if (vcpu->cpuid->nent > max)
-		return error__set(err, E2BIG, "vCPU %u: %" PRIu32 " CPUID entries, at most %" PRIu32,
-				  vcpu->index, vcpu->cpuid->nent, max);
+		return error__set(err, E2BIG, "vCPU %u: %u CPUID entries, at most %u", vcpu->index,
+				  vcpu->cpuid->nent, max);
 	memcpy(entries, vcpu->cpuid->entries, vcpu->cpuid->nent * sizeof(*entries));
 	*n = vcpu->cpuid->nent;
 	return 0;
