@@ -116,12 +116,14 @@ static inline void write_all(int fd, const uint8_t *buf, size_t len)
 
 	while (len && fd >= 0) {
 		n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
-			poll(&pfd, 1, CASE_DEADLINE_MS);
-		else if (n < 0)
+		if (n < 0 && errno != EAGAIN)
 			return;		/* the reader is gone */
-		else
-			buf += n, len -= n;
+		if (n < 0)
+			n = 0;
+		buf += n;
+		len -= n;
+		if (len)
+			poll(&pfd, 1, CASE_DEADLINE_MS);
 	}
 }
 

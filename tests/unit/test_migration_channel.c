@@ -77,11 +77,11 @@ static void test_uris(void **state)
 /* A port that nobody else has: bound, so that its number is known. */
 static void tcp_uri(const struct migration_listener *l, char *out, size_t size)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_in sa = { 0 };
 	socklen_t len = sizeof(sa);
 
 	assert_int_equal(getsockname(l->fd, (struct sockaddr *)&sa, &len), 0);
-	snprintf(out, size, "tcp:127.0.0.1:%u", ntohs(((struct sockaddr_in *)&sa)->sin_port));
+	snprintf(out, size, "tcp:127.0.0.1:%u", ntohs(sa.sin_port));
 }
 
 static void connected(const char *listen_uri, struct migration_channel *a,

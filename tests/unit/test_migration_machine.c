@@ -90,7 +90,7 @@ static void test_lengths(void **state)
 {
 	struct migration_machine m = good();
 	struct error err;
-	uint8_t *payload;
+	uint8_t *payload, *longer;
 	uint32_t len, n;
 
 	(void)state;
@@ -100,10 +100,12 @@ static void test_lengths(void **state)
 		assert_int_equal(decode(payload, n, &err), -EPROTO);
 		assert_true(err.msg[0]);
 	}
-	payload = realloc(payload, len + 1);
-	payload[len] = 0;
+	longer = calloc(1, len + 1);
+	assert_non_null(longer);
+	memcpy(longer, payload, len);
 	err.msg[0] = '\0';
-	assert_int_equal(decode(payload, len + 1, &err), -EPROTO);
+	assert_int_equal(decode(longer, len + 1, &err), -EPROTO);
+	free(longer);
 	free(payload);
 }
 

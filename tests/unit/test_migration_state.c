@@ -155,7 +155,7 @@ static void test_each_is_needed(void **state)
 		}
 		err.msg[0] = '\0';
 		assert_int_equal(migration_state__check_complete(&st, &err), -EPROTO);
-		snprintf(words, sizeof(words), "of vCPU %u did not come", of_vm(missing) ? 0 : 1);
+		snprintf(words, sizeof(words), "of vCPU %u did not come", of_vm(missing) ? 0u : 1u);
 		assert_non_null(strstr(err.msg, words));
 		assert_int_equal(take(missing, of_vm(missing) ? 0 : 1, size_of(missing), &err), 0);
 		assert_int_equal(migration_state__check_complete(&st, &err), 0);

@@ -104,10 +104,10 @@ static int parse_unix(const char *uri, struct sockaddr_un *sun, struct error *er
 {
 	const char *path = uri + strlen("unix:");
 
+	memset(sun, 0, sizeof(*sun));
 	if (!*path || strlen(path) >= sizeof(sun->sun_path))
 		return error__set(err, EINVAL, "%s: path of 1 to %zu bytes expected", uri,
 				  sizeof(sun->sun_path) - 1);
-	memset(sun, 0, sizeof(*sun));
 	sun->sun_family = AF_UNIX;
 	strcpy(sun->sun_path, path);
 	return 0;
@@ -121,6 +121,8 @@ static int parse_tcp(const char *uri, char *host, size_t host_len, const char **
 	const char *colon = strrchr(start, ':');
 	size_t len;
 
+	*host = '\0';
+	*port = NULL;
 	if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))
 		return error__set(err, EINVAL, "%s: tcp:HOST:PORT with a port number expected",
 				  uri);

@@ -284,6 +284,20 @@ static int take_end(struct migration_receiver *r, const struct migration_record 
 	return verify_memory(r, digests, err);
 }
 
+/* Memory first, then state. */
+static int load(struct migration_receiver *r, const struct migration_record *rec,
+		struct error *err)
+{
+	if (rec->type == MIGRATION_REC_STATE)
+		return load_state(r, rec, err);
+	if (rec->type == MIGRATION_REC_PAGES && !r->nr_states)
+		return load_pages(r, rec, err);
+	if (rec->type == MIGRATION_REC_ROUND && !r->nr_states)
+		return end_round(r, rec, err);
+	return error__set(err, EPROTO, "source sent %s after %u state records",
+			  migration_record__name(rec->type), r->nr_states);
+}
+
 /* From HELLO_OK to the END record, which leaves everything loaded and verified. */
 static int receive(struct migration_receiver *r, bool *runs, struct error *err)
 {
@@ -294,18 +308,9 @@ static int receive(struct migration_receiver *r, bool *runs, struct error *err)
 		ret = migration_stream__recv(&r->stream, &rec, err);
 		if (ret)
 			return ret;
-		/* Memory first, then state, then the end. */
-		if (rec.type == MIGRATION_REC_PAGES && !r->nr_states)
-			ret = load_pages(r, &rec, err);
-		else if (rec.type == MIGRATION_REC_ROUND && !r->nr_states)
-			ret = end_round(r, &rec, err);
-		else if (rec.type == MIGRATION_REC_STATE)
-			ret = load_state(r, &rec, err);
-		else if (rec.type == MIGRATION_REC_END)
+		if (rec.type == MIGRATION_REC_END)
 			return take_end(r, &rec, runs, err);
-		else
-			ret = error__set(err, EPROTO, "source sent %s after %u state records",
-					 migration_record__name(rec.type), r->nr_states);
+		ret = load(r, &rec, err);
 		if (ret)
 			return ret;
 		progress(r);
