@@ -335,8 +335,12 @@ static void test_socket(void **state)
 	static const char rest[] = "\"query-status\",\"id\":3}\r\n";
 	struct test *t = *state;
 	int fd = client(t), i;
+	struct stat st;
 	cJSON *answer;
 
+	/* whoever may connect commands the VM */
+	assert_int_equal(stat(t->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(write(fd, two, sizeof(two) - 1), sizeof(two) - 1);
 	for (i = 1; i <= 2; i++) {
 		answer = next(t, fd);

@@ -269,8 +269,9 @@ static int control__listen(const char *path, struct error *err)
 		close(fd);
 		return error__set(err, -r, "control socket %s: %s", path, strerror(-r));
 	}
-	if (listen(fd, CONTROL_MAX_CLIENTS) < 0) {
-		r = error__set(err, errno, "control socket %s: listen: %s", path, strerror(errno));
+	/* Before listen(), so that nobody else has connected by then. */
+	if (chmod(path, 0600) < 0 || listen(fd, CONTROL_MAX_CLIENTS) < 0) {
+		r = error__set(err, errno, "control socket %s: %s", path, strerror(errno));
 		unlink(path);
 		close(fd);
 		return r;
