@@ -12,6 +12,10 @@ export DMAPAT_CACHE
 
 B := build
 
+# One line a file; V=1 shows the commands, -s nothing.
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
+step = $(if $(V),,@$(if $(silent),,echo '  $(1) $(@:$(B)/%=%)';))
+
 all: modules userspace
 
 include kernel/kernel.mk
@@ -33,7 +37,7 @@ help:
 	@echo 'clean        remove build/ (the cache stays: $(DMAPAT_CACHE))'
 
 deps:
-	$(if $(filter command environment,$(firstword $(origin KVER))),KVER=$(KVER)) scripts/deps
+	scripts/deps
 
 clean:
 	rm -rf $(B)
@@ -43,7 +47,8 @@ clean:
 install: install-modules install-userspace
 uninstall: uninstall-modules uninstall-userspace
 
-lint: deps
-	scripts/lint $(KVER)
+lint:
+	@scripts/deps lint
+	@scripts/lint $${KVER:-$$(scripts/kver)}
 
 .PHONY: install uninstall lint

@@ -3,10 +3,11 @@
 
 $(B)/bench/bench_kvm: bench/bench_kvm.c $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O)
+	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O)
 
-bench: deps
-	$(MAKE) bench-run
+bench:
+	@scripts/deps check
+	@$(MAKE) --no-print-directory bench-run
 
 bench-run: modules $(B)/bench/bench_kvm
 	bench/run $(KVER) $(B) $(B)/bench/bench_kvm

@@ -8,17 +8,17 @@ DEMO_FILES = $(B)/demo/driver $(B)/tests/guest/payload.elf $(B)/userspace/dmapat
 
 $(B)/demo/%.o: demo/%.c
 	@mkdir -p $(@D)
-	$(CC) $(T_CFLAGS) -Idemo -c $< -o $@
+	$(call step,CC)$(CC) $(T_CFLAGS) -Idemo -c $< -o $@
 
 $(B)/demo/driver: $(DEMO_O)
-	$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
+	$(call step,LD)$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
 
 # KVER again after scripts/deps: a machine that has never read its package lists
 # does not know it before.
 demo:
 	@start=$$SECONDS; \
 	echo "demo: packages, modules, programs (what is missing or has changed)" && \
-	scripts/deps && \
+	scripts/deps demo && \
 	echo "demo: packages are there ($$((SECONDS - start)) s)" && \
 	kver=$${KVER:-$$(scripts/kver)} && \
 	$(MAKE) -s --no-print-directory -j2 KVER=$$kver demo-parts && \

@@ -9,12 +9,12 @@ KVER = $(eval KVER := $(shell scripts/kver))$(KVER)
 endif
 
 modules:
-	scripts/build-modules $(KVER) $(B)
+	@scripts/build-modules $(KVER) $(B)
 
 install-modules: modules
 	scripts/install-modules $(KVER) $(B) $(DESTDIR)
 
 uninstall-modules:
-	scripts/install-modules $(KVER) - $(DESTDIR)
+	@scripts/install-modules $(KVER) - $(DESTDIR)
 
 .PHONY: modules install-modules uninstall-modules

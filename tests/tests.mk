@@ -9,20 +9,20 @@ ORACLE_O := $(patsubst %.c,$(B)/%.o,$(filter-out %/trace_report.c,$(wildcard tes
 
 $(B)/tests/oracle/%.o: tests/oracle/%.c
 	@mkdir -p $(@D)
-	$(CC) $(T_CFLAGS) -c $< -o $@
+	$(call step,CC)$(CC) $(T_CFLAGS) -c $< -o $@
 
 $(B)/tests/oracle/trace-report: $(B)/tests/oracle/trace_report.o $(ORACLE_O)
-	$(CC) $(U_LDFLAGS) $^ -o $@
+	$(call step,LD)$(CC) $(U_LDFLAGS) $^ -o $@
 
 # Unit tests see the programs as libraries: all of a program but its main().
 $(B)/tests/unit/%: tests/unit/%.c $(VMM_A) $(GPU_A) $(LIB_A)
 	@mkdir -p $(@D)
-	$(CC) $(U_CFLAGS) $(U_LDFLAGS) -Itests $< -o $@ $(VMM_A) $(GPU_A) $(LIB_A) $(U_LIBS) -lcmocka
+	$(call step,LD)$(CC) $(U_CFLAGS) $(U_LDFLAGS) -Itests $< -o $@ $(VMM_A) $(GPU_A) $(LIB_A) $(U_LIBS) -lcmocka
 
 # Tests of the oracle see the oracle alone.
 $(B)/tests/unit/test_oracle_%: tests/unit/test_oracle_%.c $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(ORACLE_O) -lcmocka
+	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(ORACLE_O) -lcmocka
 
 # Programs that run in the emulated machines.
 CONFORMANCE := $(patsubst %.c,$(B)/%,$(wildcard tests/conformance/*.c))
@@ -31,15 +31,15 @@ CONFORMANCE_O := $(patsubst tests/%,$(B)/tests/%.o,$(basename $(wildcard tests/c
 
 $(B)/tests/conformance/lib/%.o: tests/conformance/lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(T_CFLAGS) -c $< -o $@
+	$(call step,CC)$(CC) $(T_CFLAGS) -c $< -o $@
 
 $(B)/tests/conformance/lib/%.o: tests/conformance/lib/%.S
 	@mkdir -p $(@D)
-	$(CC) -c $< -o $@
+	$(call step,LD)$(CC) -c $< -o $@
 
 $(CONFORMANCE) $(HEAPS): $(B)/tests/%: tests/%.c $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lpthread
+	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lpthread
 
 -include tests/guest/guest.mk
 
@@ -49,22 +49,27 @@ EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)')
 # The two programs share function names: each is tested alone.
 $(B)/tests/unit/test_gpu_%: tests/unit/test_gpu_%.c $(GPU_A) $(LIB_A)
 	@mkdir -p $(@D)
-	$(CC) $(U_CFLAGS) $(U_LDFLAGS) -Itests $< -o $@ $(GPU_A) $(LIB_A) $(U_LIBS) -lcmocka
+	$(call step,LD)$(CC) $(U_CFLAGS) $(U_LDFLAGS) -Itests $< -o $@ $(GPU_A) $(LIB_A) $(U_LIBS) -lcmocka
 
 check-fast: $(UNIT)
-	tests/run-unit $(UNIT)
+	@tests/run-unit $(UNIT)
 
 check-emu: modules $(EMU_FILES) $(B)/tests/oracle/trace-report
-	$(EMU_RUN) $(EMU_FILES)
+	@$(EMU_RUN) $(EMU_FILES)
 
-# All of them, and one sum of all.
-check: modules $(UNIT) $(EMU_FILES) $(B)/tests/oracle/trace-report
+# All of them, and one sum of all. As for the demo: only after scripts/deps does a
+# fresh machine know which kernel there is.
+check:
+	@scripts/deps check
+	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} check-all
+
+check-all: modules $(UNIT) $(EMU_FILES) $(B)/tests/oracle/trace-report
 	@mkdir -p $(B)/check
-	tests/run-unit $(UNIT) | tee $(B)/check/unit.log
-	BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
-	$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log $(EMU_FILES)
+	@tests/run-unit $(UNIT) | tee $(B)/check/unit.log
+	@BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
+	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log $(EMU_FILES)
 
-.PHONY: check check-fast check-emu
+.PHONY: check check-all check-fast check-emu
 
 include demo/demo.mk
 

@@ -24,20 +24,20 @@ userspace: $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 
 $(B)/userspace/%.o: userspace/%.c
 	@mkdir -p $(@D)
-	$(CC) $(U_CFLAGS) -c $< -o $@
+	$(call step,CC)$(CC) $(U_CFLAGS) -c $< -o $@
 
 $(LIB_A): $(call u_objs,lib)
 $(GPU_A): $(call u_objs,gpu-proc)
 $(VMM_A): $(call u_objs,vmm)
 $(LIB_A) $(GPU_A) $(VMM_A):
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(call step,AR)rm -f $@ && ar rcs $@ $^
 
 $(B)/userspace/dmapat-gpu-proc: $(B)/userspace/gpu-proc/main.o $(GPU_A) $(LIB_A)
-	$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
+	$(call step,LD)$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
 
 $(B)/userspace/dmapat-vmm: $(B)/userspace/vmm/main.o $(VMM_A) $(LIB_A)
-	$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
+	$(call step,LD)$(CC) $(U_LDFLAGS) $^ -o $@ $(U_LIBS)
 
 -include $(wildcard $(B)/userspace/*/*.d)
 

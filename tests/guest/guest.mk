@@ -14,14 +14,14 @@ guest: $(GUEST_FILES)
 
 $(B)/tests/guest/%.o: tests/guest/%.c
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c $< -o $@
+	$(call step,CC)$(CC) $(GUEST_CFLAGS) -c $< -o $@
 
 $(B)/tests/guest/%.o: tests/guest/%.S
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c $< -o $@
+	$(call step,CC)$(CC) $(GUEST_CFLAGS) -c $< -o $@
 
 $(GUEST_FILES): $(GUEST_OBJS) tests/guest/payload.lds
-	$(CC) $(GUEST_LDFLAGS) $(GUEST_OBJS) -o $@
+	$(call step,LD)$(CC) $(GUEST_LDFLAGS) $(GUEST_OBJS) -o $@
 
 .PHONY: guest
 
