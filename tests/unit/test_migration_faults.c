@@ -388,7 +388,8 @@ static void test_fail_then_succeed(void **state)
 	int fds = count_fds();
 
 	(void)state;
-	for (i = 3; i < n; i += n / 12) {
+	/* At the last point GO is out, and the guest may be gone. */
+	for (i = 3; i < n - 1; i += n / 12) {
 		harness_init(&h);
 		f.at = points[i];
 		harness_case(&h, &f);

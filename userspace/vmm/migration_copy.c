@@ -68,9 +68,12 @@ bool migration_copy__is_zero(const void *page)
 	return !p[0] && !memcmp(p, p + 1, MIGRATION_PAGE_SIZE - sizeof(*p));
 }
 
-static int sync_buffer(const struct migration_region *r, uint64_t flags, struct error *err)
+static int sync_buffer(const struct migration_region *r, bool write, uint64_t flags,
+		       struct error *err)
 {
-	struct dma_buf_sync sync = { .flags = flags };
+	struct dma_buf_sync sync = {
+		.flags = flags | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ),
+	};
 	int ret;
 
 	do {
@@ -100,14 +103,12 @@ int migration_copy__begin(const struct migration_region *r, bool write, uint32_t
 		return error__set(err, ETIMEDOUT,
 				  "buffer %s: a device still works on it after %u ms (fence not signalled)",
 				  r->name, timeout_ms);
-	return sync_buffer(r, DMA_BUF_SYNC_START | (write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ),
-			   err);
+	return sync_buffer(r, write, DMA_BUF_SYNC_START, err);
 }
 
 int migration_copy__end(const struct migration_region *r, bool write, struct error *err)
 {
 	if (r->kind != MIGRATION_BUFFER || r->fd < 0)
 		return 0;
-	return sync_buffer(r, DMA_BUF_SYNC_END | (write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ),
-			   err);
+	return sync_buffer(r, write, DMA_BUF_SYNC_END, err);
 }

@@ -40,8 +40,9 @@ int migration_memory__init(struct migration_memory *mem, const struct migration_
 		t->nr_pages = migration_region__pages(&machine->regions[i]);
 		t->marked = calloc(words(t->nr_pages), sizeof(*t->marked));
 		t->todo = calloc(words(t->nr_pages), sizeof(*t->todo));
+		t->loaded = calloc(words(t->nr_pages), sizeof(*t->loaded));
 		t->hashes = calloc(t->nr_pages, sizeof(*t->hashes));
-		if (!t->marked || !t->todo || !t->hashes) {
+		if (!t->marked || !t->todo || !t->loaded || !t->hashes) {
 			migration_memory__exit(mem);
 			return -ENOMEM;
 		}
@@ -58,6 +59,7 @@ void migration_memory__exit(struct migration_memory *mem)
 	for (i = 0; i < MIGRATION_MAX_REGIONS; i++) {
 		free(mem->tracks[i].marked);
 		free(mem->tracks[i].todo);
+		free(mem->tracks[i].loaded);
 		free(mem->tracks[i].hashes);
 	}
 	memset(mem, 0, sizeof(*mem));
@@ -162,6 +164,19 @@ void migration_memory__clear(struct migration_memory *mem)
 		memset(t->todo, 0, words(t->nr_pages) * sizeof(*t->todo));
 		t->nr_todo = 0;
 	}
+}
+
+void migration_memory__set_loaded(struct migration_memory *mem, uint32_t region, uint64_t page,
+				  struct migration_hash page_hash)
+{
+	mem->tracks[region].loaded[page / BITS] |= 1ULL << page % BITS;
+	mem->tracks[region].hashes[page] = page_hash;
+}
+
+bool migration_memory__is_loaded(const struct migration_memory *mem, uint32_t region,
+				 uint64_t page)
+{
+	return mem->tracks[region].loaded[page / BITS] & 1ULL << page % BITS;
 }
 
 struct migration_hash migration_memory__hash(const struct migration_memory *mem, const void *page)

@@ -21,8 +21,9 @@ struct migration_hash {
 
 struct migration_track {
 	uint64_t nr_pages;
-	uint64_t *marked;	/* dirty, as the log says; not yet collected */
+	uint64_t *marked;	/* source: dirty, as the log says, not yet collected */
 	uint64_t *todo;		/* source: to send; destination: received in this pass */
+	uint64_t *loaded;	/* destination: received in any pass, hash up to date */
 	uint64_t nr_todo;
 	struct migration_hash *hashes;
 };
@@ -57,6 +58,12 @@ bool migration_memory__add(struct migration_memory *mem, uint32_t region, uint64
 /* Take the next page from *@page on out of the set; false: none left. */
 bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint64_t *page);
 void migration_memory__clear(struct migration_memory *mem);
+
+/* Destination: note the hash of a page that has been loaded; ask whether it has. */
+void migration_memory__set_loaded(struct migration_memory *mem, uint32_t region, uint64_t page,
+				  struct migration_hash hash);
+bool migration_memory__is_loaded(const struct migration_memory *mem, uint32_t region,
+				 uint64_t page);
 
 struct migration_hash migration_memory__hash(const struct migration_memory *mem,
 					     const void *page);

@@ -98,19 +98,70 @@ out:
 	return ret;
 }
 
-static void zero_range(const struct migration_region *region, uint32_t page, uint32_t count)
+/*
+ * The hash of what is in memory now, not of what was received: a page that landed
+ * in the wrong place, or not at all, is found at the end.
+ */
+static void note_loaded(struct migration_receiver *r, uint32_t region, uint32_t page)
 {
-	off_t offset = (off_t)page << MIGRATION_PAGE_SHIFT;
+	const struct migration_region *reg = &r->machine.regions[region];
+	uint8_t copy[MIGRATION_PAGE_SIZE];
+
+	migration_copy__read_page(copy, reg->hva + ((size_t)page << MIGRATION_PAGE_SHIFT),
+				  reg->memtype);
+	migration_memory__set_loaded(&r->memory, region, page,
+				     migration_memory__hash(&r->memory, copy));
+}
+
+static void load_data(struct migration_receiver *r, const struct migration_range *range,
+		      const uint8_t **data)
+{
+	const struct migration_region *region = &r->machine.regions[r->reader.region];
+	uint32_t i, page;
+
+	for (i = 0; i < range->count; i++) {
+		page = range->page + i;
+		migration_copy__write_page(region->hva + ((size_t)page << MIGRATION_PAGE_SHIFT),
+					   *data);
+		*data += MIGRATION_PAGE_SIZE;
+		note_loaded(r, r->reader.region, page);
+	}
+}
+
+static void load_zeroes(struct migration_receiver *r, const struct migration_range *range)
+{
+	const struct migration_region *region = &r->machine.regions[r->reader.region];
+	off_t offset = (off_t)range->page << MIGRATION_PAGE_SHIFT;
+	uint32_t i, page;
+	bool hole;
+
+	/* A hole is zero, takes no memory, and must not be read to see that. */
+	hole = region->kind == MIGRATION_RAM && region->fd >= 0 &&
+	       !fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+			  (off_t)range->count << MIGRATION_PAGE_SHIFT);
+	for (i = 0; i < range->count; i++) {
+		page = range->page + i;
+		if (hole) {
+			migration_memory__set_loaded(&r->memory, r->reader.region, page,
+						     r->memory.zero);
+			continue;
+		}
+		migration_copy__zero_page(region->hva + ((size_t)page << MIGRATION_PAGE_SHIFT));
+		note_loaded(r, r->reader.region, page);
+	}
+}
+
+static int check_new(struct migration_receiver *r, const struct migration_range *range,
+		     struct error *err)
+{
 	uint32_t i;
 
-	/* A hole is zero and takes no memory. */
-	if (region->kind == MIGRATION_RAM && region->fd >= 0 &&
-	    !fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-		       (off_t)count << MIGRATION_PAGE_SHIFT))
-		return;
-	for (i = 0; i < count; i++)
-		migration_copy__zero_page(region->hva + offset +
-					  ((size_t)i << MIGRATION_PAGE_SHIFT));
+	for (i = 0; i < range->count; i++)
+		if (!migration_memory__add(&r->memory, r->reader.region, range->page + i))
+			return error__set(err, EPROTO, "%s: page %u came twice in one pass",
+					  r->machine.regions[r->reader.region].name,
+					  range->page + i);
+	return 0;
 }
 
 static int load_pages(struct migration_receiver *r, const struct migration_record *rec,
@@ -118,12 +169,13 @@ static int load_pages(struct migration_receiver *r, const struct migration_recor
 {
 	struct migration_reader *reader = &r->reader;
 	const struct migration_region *region;
-	const struct migration_range *range;
 	const uint8_t *data;
-	uint32_t i, p;
+	uint32_t i;
 	int ret;
 
 	ret = migration_reader__parse(reader, &r->machine, rec->payload, rec->length, err);
+	for (i = 0; !ret && i < reader->nr_ranges; i++)
+		ret = check_new(r, &reader->ranges[i], err);
 	if (ret)
 		return ret;
 	region = &r->machine.regions[reader->region];
@@ -132,28 +184,14 @@ static int load_pages(struct migration_receiver *r, const struct migration_recor
 		return ret;
 	data = reader->data;
 	for (i = 0; i < reader->nr_ranges; i++) {
-		range = &reader->ranges[i];
-		for (p = range->page; p < range->page + range->count; p++) {
-			if (!migration_memory__add(&r->memory, reader->region, p)) {
-				ret = error__set(err, EPROTO, "%s: page %u came twice in one pass",
-						 region->name, p);
-				goto out;
-			}
-			if (!data)
-				continue;
-			migration_copy__write_page(region->hva + ((size_t)p << MIGRATION_PAGE_SHIFT),
-						   data);
-			data += MIGRATION_PAGE_SIZE;
-		}
-		if (!data)
-			zero_range(region, range->page, range->count);
+		if (data)
+			load_data(r, &reader->ranges[i], &data);
+		else
+			load_zeroes(r, &reader->ranges[i]);
 	}
 	r->round_pages += reader->nr_pages;
 	r->dst->stats.pages_received += reader->nr_pages;
-out:
-	/* The first error stays. */
-	p = migration_copy__end(region, true, err);
-	return ret ? ret : (int)p;
+	return migration_copy__end(region, true, err);
 }
 
 static int end_round(struct migration_receiver *r, const struct migration_record *rec,
@@ -203,12 +241,13 @@ static int say_alive(struct migration_receiver *r, struct error *err)
 	return migration_stream__send(&r->stream, MIGRATION_REC_ALIVE, &iov, 1, err);
 }
 
-/* Hash what is in memory now, not what was received. */
-static int hash_region(struct migration_receiver *r, uint32_t index, struct error *err)
+/*
+ * What did not come must be zero, as it is at the source. RAM's holes are; pages that
+ * have memory all the same, and parts of buffers, are looked at.
+ */
+static int hash_others(struct migration_receiver *r, uint32_t index, struct error *err)
 {
 	const struct migration_region *region = &r->machine.regions[index];
-	struct migration_hash *hashes = r->memory.tracks[index].hashes;
-	uint8_t copy[MIGRATION_PAGE_SIZE];
 	uint64_t page = 0, count;
 	int ret, end;
 
@@ -217,9 +256,8 @@ static int hash_region(struct migration_receiver *r, uint32_t index, struct erro
 		return ret;
 	while (!ret && migration_region__next_data(region, &page, &count)) {
 		for (; count && !ret; page++, count--) {
-			migration_copy__read_page(copy, region->hva + (page << MIGRATION_PAGE_SHIFT),
-						  region->memtype);
-			hashes[page] = migration_memory__hash(&r->memory, copy);
+			if (!migration_memory__is_loaded(&r->memory, index, page))
+				note_loaded(r, index, page);
 			if (++r->verified % ALIVE_PAGES == 0)
 				ret = say_alive(r, err);
 		}
@@ -236,7 +274,7 @@ static int verify_memory(struct migration_receiver *r, const uint8_t *digests, s
 
 	r->alive_ns = now_ns();
 	for (i = 0; i < r->machine.nr_regions; i++) {
-		ret = hash_region(r, i, err);
+		ret = hash_others(r, i, err);
 		if (ret)
 			return ret;
 		memcpy(&want, digests + i * sizeof(want), sizeof(want));
