@@ -140,6 +140,22 @@ static void test_add_and_clear(void **state)
 	assert_true(migration_memory__add(&mem, 1, 7));
 }
 
+static void test_loaded(void **state)
+{
+	const struct migration_hash h = { 1, 2 };
+
+	(void)state;
+	assert_false(migration_memory__is_loaded(&mem, 1, 63));
+	migration_memory__set_loaded(&mem, 1, 63, h);
+	assert_true(migration_memory__is_loaded(&mem, 1, 63));
+	assert_false(migration_memory__is_loaded(&mem, 1, 62));
+	assert_false(migration_memory__is_loaded(&mem, 0, 63));
+	assert_true(migration_hash__equal(mem.tracks[1].hashes[63], h));
+	/* The end of a pass forgets what came in it, not what is there. */
+	migration_memory__clear(&mem);
+	assert_true(migration_memory__is_loaded(&mem, 1, 63));
+}
+
 static void test_holes(void **state)
 {
 	int fd = memfd_create("ram", MFD_CLOEXEC);
@@ -284,6 +300,7 @@ int main(void)
 		T(test_marks_find_their_region),
 		T(test_against_plain_set),
 		T(test_add_and_clear),
+		T(test_loaded),
 		T(test_holes),
 		T(test_hashes),
 		cmocka_unit_test(test_copies),
