@@ -126,7 +126,9 @@ static int log_start(void *opaque, struct migration_memory *mem, struct error *e
 	m->memory = mem;
 	m->sink.page = mark_page;
 	ret = dirty_ring__start(m->vm, &m->sink, err);
-	if (!ret)
+	if (ret)
+		m->memory = NULL;
+	else
 		migration__set_status(m, MIGRATION_ACTIVE);
 	return ret;
 }
