@@ -17,18 +17,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "vmm/migration_clock.h"
 
 #define FLUSH_TICK_MS	1
 #define MAX_IOV		8
 
 static int64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+	return migration_clock__ns() / 1000000;
 }
 
 static int64_t deadline_in(uint32_t timeout_ms)

@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "vmm/migration_channel.h"
+#include "vmm/migration_clock.h"
 #include "vmm/migration_copy.h"
 #include "vmm/migration_memory.h"
 #include "vmm/migration_pages.h"
@@ -38,14 +38,6 @@ struct migration_receiver {
 	uint64_t alive_ns;
 	bool described;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 static void progress(struct migration_receiver *r)
 {
@@ -233,7 +225,7 @@ static int say_alive(struct migration_receiver *r, struct error *err)
 {
 	struct migration_alive_record alive = { .pages = htole64(r->verified) };
 	struct iovec iov = { &alive, sizeof(alive) };
-	uint64_t now = now_ns();
+	uint64_t now = migration_clock__ns();
 
 	if (now - r->alive_ns < r->dst->ch->timeout_ms * 1000000ULL / 4)
 		return 0;
@@ -272,7 +264,7 @@ static int verify_memory(struct migration_receiver *r, const uint8_t *digests, s
 	uint32_t i;
 	int ret;
 
-	r->alive_ns = now_ns();
+	r->alive_ns = migration_clock__ns();
 	for (i = 0; i < r->machine.nr_regions; i++) {
 		ret = hash_others(r, i, err);
 		if (ret)
@@ -398,9 +390,9 @@ static void give_up(struct migration_receiver *r, int ret, const struct error *e
 		ch->timeout_ms = LINGER_MS;
 	migration_stream__send_abort(&r->stream, reason);
 	migration_channel__shutdown(ch);
-	until = now_ns() + ch->timeout_ms * 1000000ULL;
+	until = migration_clock__ns() + ch->timeout_ms * 1000000ULL;
 	while (!migration_channel__read(ch, r->stream.buf, MIGRATION_MAX_PAYLOAD, &ignored) &&
-	       now_ns() < until)
+	       migration_clock__ns() < until)
 		;
 }
 

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "vmm/migration_channel.h"
+#include "vmm/migration_clock.h"
 #include "vmm/migration_copy.h"
 #include "vmm/migration_memory.h"
 #include "vmm/migration_pages.h"
@@ -42,14 +42,6 @@ struct migration_sender {
 	bool ran;		/* before that */
 	uint64_t pause_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 static void progress(struct migration_sender *s)
 {
@@ -221,11 +213,11 @@ static int precopy(struct migration_sender *s, struct error *err)
 		stats->remaining_pages = dirty;
 		progress(s);
 
-		begin = now_ns();
+		begin = migration_clock__ns();
 		ret = send_round(s, round, err);
 		if (ret)
 			return ret;
-		ns = now_ns() - begin;
+		ns = migration_clock__ns() - begin;
 		/* A pass of few pages is mostly the wait for its answer. */
 		if (dirty > FEW_PAGES || !stats->bytes_per_second)
 			stats->bytes_per_second = (double)dirty * MIGRATION_PAGE_SIZE * 1e9 /
@@ -375,7 +367,7 @@ static int stop_and_copy(struct migration_sender *s, struct error *err)
 	uint32_t i;
 	int ret;
 
-	s->pause_ns = now_ns();
+	s->pause_ns = migration_clock__ns();
 	ret = s->src->ops->pause(s->src->opaque, &s->ran, err);
 	if (ret)
 		return ret;
@@ -411,7 +403,7 @@ static enum migration_outcome hand_over(struct migration_sender *s, struct error
 		return MIGRATION_STAYED;
 	outcome = await_outcome(s, err);
 	if (outcome == MIGRATION_MOVED)
-		s->src->stats.downtime_ms = (now_ns() - s->pause_ns) / 1000000;
+		s->src->stats.downtime_ms = (migration_clock__ns() - s->pause_ns) / 1000000;
 	return outcome;
 }
 
