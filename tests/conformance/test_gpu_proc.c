@@ -28,6 +28,7 @@
 
 #include "emu/trace.h"
 #include "lib/ktap.h"
+#include "lib/message.h"
 
 #define PROGRAM		"/t/dmapat-gpu-proc"
 #define SOCKET_PATH	"/run/gpu.sock"
@@ -63,12 +64,6 @@ struct program {
 	int log;		/* its standard error */
 	char text[8192];
 	size_t len;
-};
-
-struct message {
-	uint32_t request, flags, size;
-	uint64_t payload[258];
-	int fd;
 };
 
 /* ---- the program ---- */
@@ -135,64 +130,13 @@ static void program_log(const struct program *program)
 
 /* ---- the front-end ---- */
 
-static void send_message(int sock, uint32_t request, uint32_t flags, const void *payload,
-			 uint32_t size, int fd)
-{
-	uint32_t bytes[3 + 2 * 258] = { request, 1 | flags, size };
-	struct iovec iov = { .iov_base = bytes, .iov_len = 12 + size };
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (size)
-		memcpy(bytes + 3, payload, size);
-	if (fd >= 0) {
-		struct cmsghdr *cmsg;
-
-		mh.msg_control = &control;
-		mh.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
-	test_assert(sendmsg(sock, &mh, MSG_NOSIGNAL) == (ssize_t)iov.iov_len);
-}
-
-/* false: closed, or nothing in time */
-static bool receive(int sock, struct message *msg, int timeout_ms)
-{
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(8 * sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = msg, .iov_len = 12 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			     .msg_controllen = sizeof(control) };
-	struct cmsghdr *cmsg;
-
-	memset(msg, 0, sizeof(*msg));
-	msg->fd = -1;
-	if (poll(&pfd, 1, timeout_ms) <= 0 || recvmsg(sock, &mh, MSG_WAITALL) != 12)
-		return false;
-	cmsg = CMSG_FIRSTHDR(&mh);
-	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
-		memcpy(&msg->fd, CMSG_DATA(cmsg), sizeof(int));
-	test_assert(msg->size <= sizeof(msg->payload));
-	return !msg->size || recv(sock, msg->payload, msg->size, MSG_WAITALL) == msg->size;
-}
-
 static uint64_t ask(int sock, uint32_t request, const void *payload, uint32_t size, int fd)
 {
 	struct message msg;
 
 	/* need_reply: also where there is a reply anyway, it must be one */
-	send_message(sock, request, 8, payload, size, fd);
-	test_assert(receive(sock, &msg, TIMEOUT_MS));
+	message_send(sock, request, 8, payload, size, fd);
+	test_assert(message_receive(sock, &msg, TIMEOUT_MS));
 	test_assert(msg.request == request && msg.flags == 5);
 	return msg.payload[0];
 }
@@ -216,8 +160,8 @@ static int handshake(int sock)
 	test_eq(ask(sock, 21, NULL, 0, sv[1]), 0, "SET_BACKEND_REQ_FD");
 	close(sv[1]);
 
-	send_message(sock, 44, 0, NULL, 0, -1);
-	test_assert(receive(sock, &msg, TIMEOUT_MS));
+	message_send(sock, 44, 0, NULL, 0, -1);
+	test_assert(message_receive(sock, &msg, TIMEOUT_MS));
 	test_eq(msg.size, 8 + 8 * 256, "GET_SHMEM_CONFIG: bytes");
 	test_eq((uint32_t)msg.payload[0], 1, "GET_SHMEM_CONFIG: regions");
 	test_eq(msg.payload[1 + 1], SHMEM_SIZE, "GET_SHMEM_CONFIG: size of region 1");
@@ -230,7 +174,7 @@ static void acknowledge(int backend, uint32_t request)
 {
 	uint64_t zero = 0;
 
-	send_message(backend, request, 4, &zero, 8, -1);
+	message_send(backend, request, 4, &zero, 8, -1);
 }
 
 static unsigned int memtype_of(int dmabuf)
@@ -251,7 +195,7 @@ static unsigned char *take_map(int backend, unsigned int i)
 	unsigned char *map;
 	struct message msg;
 
-	test_assert(receive(backend, &msg, 0));
+	test_assert(message_receive(backend, &msg, 0));
 	test_ok(msg.request == 9 && msg.flags == 9 && msg.size == 40, "buffer %u: SHMEM_MAP", i);
 	test_ok((msg.payload[0] & 0xff) == 1 && msg.payload[1] == 0 && msg.payload[4] == 1,
 		"buffer %u: region 1, fd offset 0, read and write", i);
@@ -401,7 +345,7 @@ static void test_export(void)
 		maps[i] = take_map(backend, i);
 		test_ok(filled(maps[i], buffers[i].fill), "buffer %u: is filled", i);
 	}
-	test_ok(!receive(backend, &msg, 0), "no more requests");
+	test_ok(!message_receive(backend, &msg, 0), "no more requests");
 	check_rights(program.pid);
 
 	test_eq(find_maps(program.pid, theirs), COUNT, "the program maps its buffers");
@@ -419,7 +363,7 @@ static void test_export(void)
 
 	kill(program.pid, SIGTERM);
 	for (i = 0; i < COUNT; i++) {
-		test_assert(receive(backend, &msg, TIMEOUT_MS));
+		test_assert(message_receive(backend, &msg, TIMEOUT_MS));
 		test_ok(msg.request == 10 && msg.flags == 9 && msg.size == 40 && msg.fd < 0,
 			"buffer %u: SHMEM_UNMAP", i);
 		test_ok((msg.payload[0] & 0xff) == 1 && msg.payload[2] == offsets[i] &&

@@ -27,12 +27,13 @@ int64_t process_now_ms(void)
 
 void process_start(struct process *p, const char *const *argv)
 {
-	int pipefd[2];
+	int pipefd[2], inputfd[2];
 
 	memset(p, 0, sizeof(*p));
-	test_assert(pipe2(pipefd, O_CLOEXEC) == 0);
+	test_assert(pipe2(pipefd, O_CLOEXEC) == 0 && pipe2(inputfd, O_CLOEXEC) == 0);
 	p->pid = fork();
 	if (!p->pid) {
+		dup2(inputfd[0], STDIN_FILENO);
 		dup2(pipefd[1], STDOUT_FILENO);
 		dup2(pipefd[1], STDERR_FILENO);
 		execv(argv[0], (char **)argv);
@@ -40,7 +41,9 @@ void process_start(struct process *p, const char *const *argv)
 	}
 	test_assert(p->pid > 0);
 	close(pipefd[1]);
+	close(inputfd[0]);
 	p->out = pipefd[0];
+	p->in = inputfd[1];
 }
 
 /* Some more of its output; false at the end, at the deadline, or when it is too much. */
@@ -88,6 +91,7 @@ int process_end(struct process *p)
 		kill(p->pid, SIGKILL);
 	test_assert(waitpid(p->pid, &status, 0) == p->pid);
 	close(p->out);
+	close(p->in);
 	p->pid = 0;
 	if (killed)
 		return -1;

@@ -14,6 +14,7 @@
 
 struct process {
 	pid_t pid;		/* 0: ended, or never started */
+	int in;			/* its standard input */
 	int out;		/* its standard output and error */
 	char text[32768];
 	size_t len;
@@ -22,6 +23,9 @@ struct process {
 int64_t process_now_ms(void);
 
 void process_start(struct process *p, const char *const *argv);
+
+/* process_run(&p, PROGRAM, ARGUMENT...) */
+#define process_run(p, ...) process_start(p, (const char *const []) { __VA_ARGS__, NULL })
 
 /* Read its output until it has @text in it. false: it ended without, or is silent. */
 bool process_says(struct process *p, const char *text);
