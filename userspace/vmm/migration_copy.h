@@ -30,8 +30,8 @@ bool migration_copy__is_zero(const void *page);
 
 /*
  * Begin and end CPU access to a buffer, to read it or (@write) to write and read it:
- * wait for the fences of its writers (@write: of all its users), at most @timeout_ms, then DMA_BUF_IOCTL_SYNC. A no-op for RAM.
- * -ETIMEDOUT where a fence does not signal.
+ * wait for the fences of its writers (@write: of all its users), at most @timeout_ms,
+ * then DMA_BUF_IOCTL_SYNC. A no-op for RAM. -ETIMEDOUT where a fence does not signal.
  */
 int migration_copy__begin(const struct migration_region *r, bool write, uint32_t timeout_ms,
 			  struct error *err);
