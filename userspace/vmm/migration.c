@@ -470,7 +470,6 @@ void migration__exit(struct vm *vm)
 
 	migration_listener__close(&m->listener);
 	migration_state__exit(&m->state);
-	free(m->guest_cpu);
 	pthread_cond_destroy(&m->cond);
 	pthread_mutex_destroy(&m->lock);
 	close(m->cancel_fd);

@@ -10,7 +10,6 @@
 #include <linux/dmabuf_memtype.h>
 #include <linux/kvm_dmabuf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -19,6 +18,7 @@
 #include "vmm/migration_memory.h"
 #include "vmm/options.h"
 #include "vmm/util.h"
+#include "vmm/vcpu.h"
 
 _Static_assert(WINDOW_MAX_BUFFERS < MIGRATION_MAX_REGIONS, "all buffers and RAM are regions");
 
@@ -78,24 +78,19 @@ static void describe(struct migration *m, struct migration_machine *machine)
 	machine->nr_regions = 1 + i;
 }
 
+/* What the guest counts on: the CPUID that it was given, here or at its first host. */
 static int source_describe(void *opaque, struct migration_machine *machine, struct error *err)
 {
 	struct migration *m = opaque;
-	int ret;
+	const struct kvm_cpuid2 *cpuid = m->vm->vcpus[0].cpuid;
 
+	(void)err;
 	describe(m, machine);
-	if (m->guest_cpu) {
-		strcpy(machine->cpu_vendor, m->guest_cpu->cpu_vendor);
-		machine->nr_cpu_words = m->guest_cpu->nr_cpu_words;
-		memcpy(machine->cpu_words, m->guest_cpu->cpu_words, sizeof(machine->cpu_words));
-		return 0;
-	}
-	ret = migration_cpu__host_words(machine, m->vm->sys_fd, err);
-	if (ret)
-		release(m);
-	return ret;
+	migration_cpu__words(machine, cpuid->entries, cpuid->nent);
+	return 0;
 }
 
+/* What this host can give. */
 static int destination_describe(void *opaque, struct migration_machine *machine,
 				struct error *err)
 {
@@ -281,16 +276,11 @@ static int destination_load(void *opaque, uint32_t id, uint32_t instance, const 
 static int destination_loaded(void *opaque, struct error *err)
 {
 	struct migration *m = opaque;
-	const struct vcpu_state *vcpu = &m->state.vcpus[0];
 	int ret;
 
 	ret = migration_state__check_complete(&m->state, err);
 	if (ret)
 		return ret;
-	m->guest_cpu = calloc(1, sizeof(*m->guest_cpu));
-	if (!m->guest_cpu)
-		return error__set(err, ENOMEM, "no memory for the guest's CPUID");
-	migration_cpu__words(m->guest_cpu, vcpu->cpuid, vcpu->nr_cpuid);
 	/* The vCPU threads have been started, and are on their way to where they wait. */
 	vm__pause(m->vm, VM_INMIGRATE);
 	return migration_state__set(&m->state, m->vm, err);

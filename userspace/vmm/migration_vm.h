@@ -48,12 +48,6 @@ struct migration {
 	enum vm_status status_before;	/* of the VM, when the switch-over stopped it */
 	struct migration_listener listener;
 
-	/*
-	 * The features that a guest which came by migration got at its first host;
-	 * nr_cpu_words 0: it was born here and has what this host gives.
-	 */
-	struct migration_machine *guest_cpu;
-
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t cond;		/* the status changed */
 	enum migration_status status;
