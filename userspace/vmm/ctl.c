@@ -8,12 +8,12 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@
 #include "vmm/exit_status.h"
 
 #define CTL_ID		"ctl"
-#define CTL_TIMEOUT_MS	60000
+#define CTL_TIMEOUT_S	60	/* for an answer; events may take any time */
 
 static const char ctl__usage[] =
 "usage: dmapat-vmm ctl SOCKET COMMAND [JSON-ARGUMENTS]\n"
@@ -74,33 +74,32 @@ static int ctl__send(int fd, const char *command, const char *args)
 }
 
 /* The next line, NUL-terminated; NULL: there is none, and @why says so. */
-static char *ctl__line(FILE *in, int timeout_ms, const char **why)
+static char *ctl__line(FILE *in, const char **why)
 {
-	struct pollfd pfd = { .fd = fileno(in), .events = POLLIN };
 	char *line = NULL;
 	size_t size = 0;
 
-	if (timeout_ms >= 0 && poll(&pfd, 1, timeout_ms) == 0) {
-		*why = "the VM does not answer";
-		return NULL;
-	}
-	if (getline(&line, &size, in) < 0) {
-		*why = "the VM closed the control socket";
-		free(line);
-		return NULL;
-	}
-	return line;
+	errno = 0;
+	if (getline(&line, &size, in) >= 0)
+		return line;
+	*why = errno == EAGAIN ? "the VM does not answer" : "the VM closed the control socket";
+	free(line);
+	return NULL;
 }
 
 static int ctl__answer(FILE *in)
 {
+	const struct timeval timeout = { .tv_sec = CTL_TIMEOUT_S };
 	const char *id, *why = NULL;
 	cJSON *json;
 	char *line;
 	int status;
 
+	/* On the socket, not by poll(): a line may be in the stream's buffer already. */
+	setsockopt(fileno(in), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+
 	/* Events come in between; they are not ours to print. */
-	while ((line = ctl__line(in, CTL_TIMEOUT_MS, &why))) {
+	while ((line = ctl__line(in, &why))) {
 		json = cJSON_Parse(line);
 		id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "id"));
 		if (id && !strcmp(id, CTL_ID)) {
@@ -124,7 +123,7 @@ static int ctl__events(FILE *in, const char *name)
 	cJSON *json;
 	char *line;
 
-	while ((line = ctl__line(in, -1, &why))) {
+	while ((line = ctl__line(in, &why))) {
 		json = cJSON_Parse(line);
 		event = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "event"));
 		last = event && name && !strcmp(event, name);
