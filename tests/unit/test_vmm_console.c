@@ -22,7 +22,8 @@ static int setup(void **state)
 	struct test *t = &test;
 	int fds[2];
 
-	*t = (struct test) { .fds_before = count_fds(), .saved_stdin = dup(STDIN_FILENO) };
+	*t = (struct test) { .fds_before = count_fds() };
+	t->saved_stdin = dup(STDIN_FILENO);
 	if (pipe2(fds, O_CLOEXEC) < 0 || dup2(fds[0], STDIN_FILENO) < 0)
 		return -1;
 	close(fds[0]);
