@@ -357,8 +357,18 @@ static int socket_at(const char *name, bool server)
 	return fd;
 }
 
-/* Pass everything on, but change or cut the source's stream at byte @at. */
-static void relay(int listener, uint64_t at, bool cut)
+/* The source's gpu-proc fills its buffers through its own mapping; KVM sees nothing. */
+static void gpu_writes(void)
+{
+	kill(src.gpu.pid, SIGUSR1);
+	test_assert(process_says(&src.gpu, "filled again"));
+}
+
+/* What happens at a byte of the source's stream. */
+enum mishap { CHANGE, CUT, GPU_WRITES };
+
+/* Pass everything on, but for @mishap at byte @at. */
+static void relay(int listener, uint64_t at, enum mishap mishap)
 {
 	int fds[2] = { accept(listener, NULL, NULL), socket_at(INCOMING, false) };
 	static char buf[65536];
@@ -380,9 +390,12 @@ static void relay(int listener, uint64_t at, bool cut)
 			if (n <= 0)
 				goto out;
 			if (!i && at >= passed && at < passed + n) {
-				if (cut)
+				if (mishap == CUT)
 					goto out;
-				buf[at - passed] ^= 0x20;
+				if (mishap == CHANGE)
+					buf[at - passed] ^= 0x20;
+				if (mishap == GPU_WRITES)
+					gpu_writes();
 			}
 			passed += i ? 0 : n;
 			if (send(fds[!i], buf, n, MSG_NOSIGNAL) != n)
@@ -394,16 +407,16 @@ out:
 	close(fds[1]);
 }
 
-static void bad_line(uint64_t at, bool cut, const char *why, const char *why_there)
+static void bad_line(uint64_t at, enum mishap mishap, const char *why, const char *why_there)
 {
 	int listener = socket_at("/run/relay.sock", true);
 	char what[64];
 
-	snprintf(what, sizeof(what), "stream %s at byte %llu", cut ? "cut" : "changed",
+	snprintf(what, sizeof(what), "stream %s at byte %llu", mishap == CUT ? "cut" : "changed",
 		 (unsigned long long)at);
 	start_destination();
 	migrate("unix:/run/relay.sock", 3, 10000);
-	relay(listener, at, cut);
+	relay(listener, at, mishap);
 	check_stayed(why, what);
 	check_destination_ended(why_there, what);
 	stop_side(&dst);
@@ -417,14 +430,55 @@ static void test_bad_line(void)
 
 	start_source(WRITING);
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		bad_line(places[i], false, i ? "stream damaged" : "does not speak",
+		bad_line(places[i], CHANGE, i ? "stream damaged" : "does not speak",
 			 i ? "stream damaged" : "does not speak");
-		bad_line(places[i], true, "closed the connection", "closed the connection");
+		bad_line(places[i], CUT, "closed the connection", "closed the connection");
 	}
 	start_destination();
 	migrate("unix:" INCOMING, 3, 10000);
 	check_arrived("after a bad line");
 	stop_side(&src);
+}
+
+/*
+ * The GPU process writes to buffers that have been sent. The guest is stopped, so
+ * that what is in them at the end is the GPU process' alone.
+ */
+static void test_gpu_writes(void)
+{
+	static const char *const filled[4] = {
+		WB ",fill=0x11", WC ",fill=0x22", UC ",fill=0x33", VGEM ",fill=0x44",
+	};
+	int listener = socket_at("/run/relay.sock", true);
+
+	src.name = "A";
+	start_gpu(&src, filled);
+	start_vmm(&src, "16M", (const char *const [4]) {
+		"--payload", PAYLOAD, "--cmdline", "mode=write ram=64K",
+	});
+	test_assert(process_says(&src.vmm, "writing "));
+	control_command(&src.ctl, "\"execute\":\"stop\"");
+	test_ok(!strstr(control_command(&src.ctl, "\"execute\":\"query-memtype\""),
+			"\"sample\":\"2222222222222222\""), "GPU writes: the guest's data first");
+	start_destination();
+	migrate("unix:/run/relay.sock", 30, 10000);
+	/* Behind the first pages of wb and wc in the first pass, before its end. */
+	relay(listener, 600000, GPU_WRITES);
+	test_ok(migrated(), "GPU writes: completed");
+	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
+	if (!test_ok(strstr(src.ctl.line, "\"name\":\"wc\",\"size\":262144,\"pages_sent\":128"),
+		     "GPU writes: wc was sent before and after"))
+		test_note("%s", src.ctl.line);
+	control_command(&dst.ctl, "\"execute\":\"query-memtype\"");
+	if (!test_ok(strstr(dst.ctl.line, "\"sample\":\"1111111111111111\"") &&
+		     strstr(dst.ctl.line, "\"sample\":\"2222222222222222\"") &&
+		     strstr(dst.ctl.line, "\"sample\":\"3333333333333333\"") &&
+		     strstr(dst.ctl.line, "\"sample\":\"4444444444444444\""),
+		     "GPU writes: the destination has what it wrote"))
+		test_note("%s", dst.ctl.line);
+	stop_side(&src);
+	stop_side(&dst);
+	close(listener);
 }
 
 static void test_stopped_guest(void)
@@ -457,5 +511,6 @@ int main(int argc, char **argv)
 	test_cancel();
 	test_refusals();
 	test_bad_line();
+	test_gpu_writes();
 	return test_end();
 }
