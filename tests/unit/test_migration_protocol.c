@@ -459,7 +459,17 @@ static void test_alive_without_progress(void **unused)
 	obey_to_end();
 	put(MIGRATION_REC_ALIVE, &alive, sizeof(alive));
 	put(MIGRATION_REC_ALIVE, &alive, sizeof(alive));
-	over(SOURCE, "destination verified 256 pages, then 256");
+	over(SOURCE, "destination verified 256 pages, then 256 of 332");
+}
+
+static void test_alive_for_ever(void **unused)
+{
+	struct migration_alive_record alive = { htole64(MACHINE_PAGES + 1) };
+
+	(void)unused;
+	obey_to_end();
+	put(MIGRATION_REC_ALIVE, &alive, sizeof(alive));
+	over(SOURCE, "destination verified 0 pages, then 333 of 332");
 }
 
 static void test_ready_of_wrong_size(void **unused)
@@ -499,6 +509,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_answer_with_payload),
 		cmocka_unit_test(test_running_without_go),
 		cmocka_unit_test(test_alive_without_progress),
+		cmocka_unit_test(test_alive_for_ever),
 		cmocka_unit_test(test_ready_of_wrong_size),
 	};
 

@@ -262,20 +262,23 @@ static int await_ready(struct migration_sender *s, struct error *err)
 	struct migration_alive_record alive;
 	struct migration_ready_record ready;
 	struct migration_record rec;
-	uint64_t verified = 0;
+	uint64_t verified = 0, all = 0;
+	uint32_t i;
 	int ret;
 
+	for (i = 0; i < s->machine.nr_regions; i++)
+		all += migration_region__pages(&s->machine.regions[i]);
 	for (;;) {
 		ret = migration_stream__recv(&s->stream, &rec, err);
 		if (ret)
 			return ret;
 		if (rec.type == MIGRATION_REC_ALIVE && rec.length == sizeof(alive)) {
 			memcpy(&alive, rec.payload, sizeof(alive));
-			/* A destination that gets nowhere is not alive. */
-			if (le64toh(alive.pages) <= verified)
+			/* A destination that gets nowhere is not alive: the guest waits. */
+			if (le64toh(alive.pages) <= verified || le64toh(alive.pages) > all)
 				return error__set(err, EPROTO,
-						  "destination verified %" PRIu64 " pages, then %" PRIu64,
-						  verified, le64toh(alive.pages));
+						  "destination verified %" PRIu64 " pages, then %" PRIu64
+						  " of %" PRIu64, verified, le64toh(alive.pages), all);
 			verified = le64toh(alive.pages);
 			continue;
 		}
