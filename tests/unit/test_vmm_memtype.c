@@ -14,19 +14,11 @@ static void test_names(void **state)
 	} names[] = {
 		{ 0, "UC" }, { 1, "WC" }, { 4, "WT" }, { 5, "WP" }, { 6, "WB" }, { 7, "UC-" },
 	};
-	uint32_t type;
 	unsigned int i;
 
 	(void)state;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_string_equal(memtype__name(names[i].type), names[i].name);
-		assert_int_equal(memtype__parse(names[i].name, &type), 0);
-		assert_int_equal(type, names[i].type);
-	}
-	assert_int_equal(memtype__parse("wc", &type), 0);
-	assert_int_equal(type, DMABUF_MEMTYPE_WC);
-	assert_int_equal(memtype__parse("", &type), -EINVAL);
-	assert_int_equal(memtype__parse("WCX", &type), -EINVAL);
 	assert_string_equal(memtype__name(2), "reserved");
 	assert_string_equal(memtype__name(8), "reserved");
 	assert_string_equal(memtype__name(NONE), "none");

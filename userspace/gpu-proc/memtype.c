@@ -14,23 +14,9 @@
 
 #include <linux/dmabuf_memtype.h>
 
+#include "memtype_name.h"
+
 #define MEMTYPE_NODE	"/dev/dmabuf-memtype"
-
-static const char *type_name(unsigned int type)
-{
-	static const char *const names[] = {
-		[DMABUF_MEMTYPE_UC] = "UC",
-		[DMABUF_MEMTYPE_WC] = "WC",
-		[DMABUF_MEMTYPE_WT] = "WT",
-		[DMABUF_MEMTYPE_WP] = "WP",
-		[DMABUF_MEMTYPE_WB] = "WB",
-		[DMABUF_MEMTYPE_UC_MINUS] = "UC-",
-	};
-
-	if (type < sizeof(names) / sizeof(*names) && names[type])
-		return names[type];
-	return "of an unknown number";
-}
 
 static const char *source_name(unsigned int source)
 {
@@ -56,6 +42,7 @@ void memtype_describe(int dmabuf, char *buf, size_t len)
 	if (ioctl(node, DMABUF_MEMTYPE_QUERY, &query) < 0)
 		snprintf(buf, len, "unknown (DMABUF_MEMTYPE_QUERY: %s)", strerror(errno));
 	else
-		snprintf(buf, len, "%s (%s)", type_name(query.memtype), source_name(query.source));
+		snprintf(buf, len, "%s (%s)", memtype_name(query.memtype) ?: "of an unknown number",
+			 source_name(query.source));
 	close(node);
 }

@@ -4,39 +4,15 @@
 
 #include <errno.h>
 #include <linux/kvm_dmabuf.h>
-#include <strings.h>
 
+#include "lib/memtype_name.h"
 #include "vmm/util.h"
-
-static const char *const memtype__names[] = {
-	[DMABUF_MEMTYPE_UC]		= "UC",
-	[DMABUF_MEMTYPE_WC]		= "WC",
-	[DMABUF_MEMTYPE_WT]		= "WT",
-	[DMABUF_MEMTYPE_WP]		= "WP",
-	[DMABUF_MEMTYPE_WB]		= "WB",
-	[DMABUF_MEMTYPE_UC_MINUS]	= "UC-",
-};
 
 const char *memtype__name(uint32_t memtype)
 {
 	if (memtype == MEMTYPE_NONE)
 		return "none";
-	if (memtype >= ARRAY_SIZE(memtype__names) || !memtype__names[memtype])
-		return "reserved";
-	return memtype__names[memtype];
-}
-
-int memtype__parse(const char *name, uint32_t *memtype)
-{
-	uint32_t i;
-
-	for (i = 0; i < ARRAY_SIZE(memtype__names); i++) {
-		if (memtype__names[i] && !strcasecmp(name, memtype__names[i])) {
-			*memtype = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	return memtype_name(memtype) ?: "reserved";
 }
 
 uint32_t memtype__map_info(uint32_t memtype)

@@ -33,8 +33,6 @@ struct memtype_answers {
 
 /* "WC", "UC-", …; "none" for MEMTYPE_NONE, "reserved" for a number without a name. */
 const char *memtype__name(uint32_t memtype);
-/* -EINVAL where @name is no type. Case does not matter. */
-int memtype__parse(const char *name, uint32_t *memtype);
 
 /* What a guest's driver is told of a type: MAP_INFO_*. 0 for a reserved type. */
 uint32_t memtype__map_info(uint32_t memtype);
