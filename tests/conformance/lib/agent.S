@@ -4,7 +4,7 @@
  * with %rbx = address of struct agent_cmd (vm.c).
  */
 	.section .rodata
-	.globl agent_start, agent_end
+	.globl agent_start, agent_size
 agent_start:
 	mov	(%rbx), %eax		/* operation */
 	mov	8(%rbx), %rsi		/* address */
@@ -48,4 +48,7 @@ done:
 	out	%al, $0x10
 	jmp	agent_start
 agent_end:
+	.balign 8
+agent_size:
+	.quad	agent_end - agent_start
 	.section .note.GNU-stack, "", @progbits

@@ -44,7 +44,8 @@ struct agent_cmd {
 	uint64_t mark;
 };
 
-extern const uint8_t agent_start[], agent_end[];
+extern const uint8_t agent_start[];
+extern const uint64_t agent_size;
 
 static struct agent_cmd *vm_cmd(struct test_vm *vm)
 {
@@ -112,7 +113,7 @@ void vm_create(struct test_vm *vm, uint32_t ring_bytes)
 	*(uint64_t *)(vm->ram + WINDOW_PDPT_GPA) = WINDOW_PD_GPA | PTE_P | PTE_W;
 	for (int i = 0; i < 512; i++)
 		((uint64_t *)(vm->ram + PD_GPA))[i] = (uint64_t)i << 21 | PTE_P | PTE_W | PTE_PS;
-	memcpy(vm->ram + CODE_GPA, agent_start, (size_t)(agent_end - agent_start));
+	memcpy(vm->ram + CODE_GPA, agent_start, agent_size);
 
 	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
 	test_assert(vm->vcpu >= 0);
