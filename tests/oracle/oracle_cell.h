@@ -14,7 +14,8 @@
 
 #include "oracle_types.h"
 
-#define CELL_NAME	32
+#define CELL_NAME	32	/* of an exporter, of a moment; with the terminating NUL */
+#define CELL_LEAF_TEXT	48
 
 enum cell_vendor { CELL_INTEL, CELL_AMD };
 
@@ -30,7 +31,7 @@ struct cell {
 	enum cell_modules modules;
 	enum cell_vendor vendor;
 	char host[CELL_NAME];		/* exporter */
-	enum oracle_type memtype;	/* its host type */
+	enum oracle_type memtype;	/* its host type; UC- counts as UC */
 	unsigned int page;		/* level that the exporter can give: 1 or 2 */
 	bool bound;
 	enum oracle_type pat;		/* what the guest's tables and IA32_PAT select */
@@ -50,12 +51,20 @@ struct cell {
 
 /* "dmapat", "dmapat-off", "stock", "stock-quirk-off" */
 const char *cell_modules_name(enum cell_modules modules);
+/* "intel", "amd" */
+const char *cell_vendor_name(enum cell_vendor vendor);
 
-/* Prints the "# cell …" line. */
+/* Prints the "# cell …" line, with its newline. */
 void cell_print(FILE *out, const struct cell *cell);
 
-/* @line: a whole "# cell …" line. 0, or -EINVAL: a word is missing, doubled, unknown or no value. */
+/*
+ * @line: a whole "# cell …" line; it may end in CR and LF. 0, or -EINVAL: a word is
+ * missing, doubled, unknown or no value, or two words exclude each other.
+ */
 int cell_parse(const char *line, struct cell *cell);
+
+/* A decimal or 0x number and nothing else, up to @max. For the other lines, too. */
+bool cell_number(const char *text, uint64_t max, uint64_t *value);
 
 /* What the cell must show, unless it wants a fault: the leaf (type, ignore-PAT, level) … */
 void cell_expected_leaf(const struct cell *cell, struct oracle_leaf *leaf);
@@ -67,9 +76,15 @@ bool cell_leaf(const struct cell *cell, struct oracle_leaf *leaf);
 /* The type of the guest's access through @leaf; ORACLE_INVALID for none. */
 enum oracle_type cell_effective(const struct cell *cell, const struct oracle_leaf *leaf);
 
+/* Same type, ignore-PAT and level? The frame's address and the rights may differ. */
+bool cell_leaf_agrees(const struct oracle_leaf *leaf, const struct oracle_leaf *expected);
+/* "WC ignore-pat=0 level 1"; returns @text. */
+const char *cell_leaf_text(const struct oracle_leaf *leaf, char text[CELL_LEAF_TEXT]);
+
 /*
- * Is what the tracepoints reported right? NULL, or what is not, in a static buffer.
- * conformance-report compares the Bochs trace besides.
+ * Is what the tracepoints reported right? NULL, or what is not, with the value seen
+ * and the value expected, in a static buffer. conformance-report compares the Bochs
+ * trace besides.
  */
 const char *cell_wrong(const struct cell *cell);
 
