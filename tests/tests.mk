@@ -41,13 +41,13 @@ $(CONFORMANCE) $(HEAPS): $(B)/tests/%: tests/%.c $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
 	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lpthread
 
+EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 -include tests/guest/guest.mk
 -include tests/conformance/matrix/matrix.mk
 -include tests/coherence/coherence.mk
 -include tests/report/report.mk
 -include tests/upstream/upstream.mk
 
-EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')
 
 # The two programs share function names: each is tested alone.
@@ -73,7 +73,34 @@ check-all: modules $(UNIT) $(EMU_FILES) $(B)/tests/oracle/trace-report
 	@BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
 	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log $(EMU_FILES)
 
-.PHONY: check check-all check-fast check-emu
+# The matrix, the coherence checker, the three-way agreement: KTAP on stdout.
+CONFORMANCE_TOOLS = $(B)/tests/oracle/trace-report $(B)/tests/coherence/coherence-check \
+	$(B)/tests/report/conformance-report
+CONFORMANCE_RUN = KVER=$(KVER) BUILD=$(B) tests/conformance/run $(if $(MACHINE),-m '$(MACHINE)')
+
+conformance:
+	@scripts/deps check >&2
+	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} conformance-build >&2
+	@$(MAKE) --no-print-directory KVER=$${KVER:-$$(scripts/kver)} conformance-run
+
+conformance-build: modules $(EMU_FILES) $(CONFORMANCE_TOOLS)
+
+conformance-run:
+	@$(CONFORMANCE_RUN) $(EMU_FILES)
+
+# Broken modules: does the matrix fail, and in the right cells? MUTANT='leaf_*'
+check-mutants:
+	@scripts/deps check
+	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} conformance-build
+	@KVER=$${KVER:-$$(scripts/kver)} && KVER=$$KVER BUILD=$(B) tests/mutants/run $$KVER \
+		$(wildcard tests/mutants/$(or $(MUTANT),*).patch) -- \
+		$$($(MAKE) -s --no-print-directory KVER=$$KVER print-emu-files)
+
+print-emu-files:
+	@echo $(EMU_FILES)
+
+.PHONY: check check-all check-fast check-emu conformance conformance-build conformance-run \
+	check-mutants print-emu-files
 
 include demo/demo.mk
 
