@@ -5,11 +5,13 @@
  * failures on command, counters.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -133,6 +135,60 @@ static void moves(void)
 	close(fd);
 }
 
+/* Maps the buffer where the parent has nothing, tells what it sees there, and waits. */
+static pid_t start_mapper(int fd, uint8_t *at, struct dmapat_mock_entry *seen)
+{
+	int fds[2];
+	pid_t pid;
+
+	test_assert(!pipe2(fds, O_CLOEXEC));
+	pid = fork();
+	test_assert(pid >= 0);
+	if (!pid) {
+		*seen = touch(buffer_map_at(at, fd, SIZE, 0));
+		test_assert(write(fds[1], seen, sizeof(*seen)) == sizeof(*seen));
+		for (;;)
+			pause();
+	}
+	test_assert(read(fds[0], seen, sizeof(*seen)) == sizeof(*seen));
+	close(fds[0]);
+	close(fds[1]);
+	return pid;
+}
+
+static void processes(void)
+{
+	uint8_t *at = (uint8_t *)0x410000000000;
+	struct dmapat_mock_stats before, after;
+	struct dmapat_mock_entry entry, seen;
+	siginfo_t info;
+	pid_t pid;
+	int fd;
+
+	mock_stats(&before);
+	fd = buffer_mock(SIZE, 0, TYPE_WB, TYPE_WC, 0);
+	pid = start_mapper(fd, at, &seen);
+	close(fd);
+	test_errno(witness_entry(at, &entry), EFAULT, "process: nothing there in this one");
+	test_errno(witness_entry_of(pid, (uintptr_t)at, &entry), 0, "process: the other's entry");
+	test_ok(entry.user == seen.user && entry.kernel == seen.kernel && entry.pfn == seen.pfn,
+		"process: as it sees it itself");
+	test_eq(witness_user_type(&entry), TYPE_WC, "process: its type");
+	test_errno(witness_entry_of(pid, (uintptr_t)at + SIZE, &entry), EFAULT,
+		   "process: behind its mapping");
+	test_errno(witness_entry_of(pid, UINT64_MAX, &entry), EFAULT, "process: no user address");
+
+	test_assert(!kill(pid, SIGKILL) && !waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+	test_errno(witness_entry_of(pid, (uintptr_t)at, &entry), ESRCH, "process: a zombie");
+	test_assert(waitpid(pid, NULL, 0) == pid);
+	test_errno(witness_entry_of(pid, (uintptr_t)at, &entry), ESRCH, "process: gone");
+	test_errno(witness_entry_of(2, (uintptr_t)at, &entry), ESRCH, "process: a kernel thread");
+	test_errno(witness_entry_of(-1, (uintptr_t)at, &entry), EINVAL, "process: -1");
+	mock_stats(&after);
+	test_eq((long long)after.buffers, (long long)before.buffers,
+		"process: looking at its memory did not keep it");
+}
+
 static int op_mmap(int fd)
 {
 	void *map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
@@ -253,6 +309,7 @@ int main(void)
 	types();
 	kinds();
 	moves();
+	processes();
 	failures();
 	refusals();
 	mock_stats(&after);

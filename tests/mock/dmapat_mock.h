@@ -157,7 +157,7 @@ struct dmapat_mock_device_access {
 
 /**
  * struct dmapat_mock_entry - page table entries as the CPU sees them
- * @addr:	in: address in the caller; EFAULT where nothing is mapped
+ * @addr:	in: address in the process; EFAULT where nothing is mapped
  * @user:	out: entry that maps @addr, as it stands in memory
  * @kernel:	out: entry of the kernel's mapping of the same page, 0 if it has none
  * @pfn:	out
@@ -165,7 +165,8 @@ struct dmapat_mock_device_access {
  * @user_shift:	out: 12, 21 or 30: size of what @user maps
  * @kernel_shift: out: the same for @kernel
  * @refcount:	out: of the page; 0 also where there is no struct page
- * @reserved:	in: must be 0
+ * @pid:	in: the process, 0 for the caller; EINVAL below 0, ESRCH where there is
+ *		none or it has no memory (a kernel thread, a zombie)
  */
 struct dmapat_mock_entry {
 	__u64 addr;
@@ -176,7 +177,7 @@ struct dmapat_mock_entry {
 	__u32 user_shift;
 	__u32 kernel_shift;
 	__s32 refcount;
-	__u32 reserved;
+	__s32 pid;
 };
 
 /**

@@ -8,7 +8,10 @@
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/pgtable.h>
+#include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 
 #include <asm/msr.h>
 #include <asm/set_memory.h>
@@ -63,21 +66,47 @@ static u64 kernel_entry(struct page *page, u32 *shift)
 	return pte_val(*pte);
 }
 
+/* The memory of the process, held; @pid as the caller sees it. */
+static struct mm_struct *mm_of(pid_t pid)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	struct pid *ref;
+
+	if (!pid) {
+		mmget(current->mm);
+		return current->mm;
+	}
+	if (pid < 0)
+		return ERR_PTR(-EINVAL);
+
+	ref = find_get_pid(pid);
+	task = get_pid_task(ref, PIDTYPE_PID);
+	put_pid(ref);
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	mm = get_task_mm(task);
+	put_task_struct(task);
+
+	return mm ?: ERR_PTR(-ESRCH);
+}
+
 long mock_entry(struct dmapat_mock_entry *entry)
 {
-	struct mm_struct *mm = current->mm;
+	struct mm_struct *mm;
 	struct page *page;
 	u64 mask;
 	int ret;
 
-	if (entry->reserved)
-		return -EINVAL;
-	if (entry->addr >= TASK_SIZE)
+	if (entry->addr >= TASK_SIZE_MAX)
 		return -EFAULT;
+	mm = mm_of(entry->pid);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 
 	ret = mmap_write_lock_killable(mm);
 	if (ret)
-		return ret;
+		goto out_put;
 	ret = user_entry(mm, entry->addr, &entry->user, &entry->user_shift);
 	if (ret)
 		goto out;
@@ -96,6 +125,8 @@ long mock_entry(struct dmapat_mock_entry *entry)
 	}
 out:
 	mmap_write_unlock(mm);
+out_put:
+	mmput(mm);
 	return ret;
 }
 

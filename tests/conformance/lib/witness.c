@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dmabuf_memtype.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,11 +19,15 @@ static int mock_ioctl(unsigned long cmd, void *arg)
 	return ioctl(fd, cmd, arg) ? errno : 0;
 }
 
+int witness_entry_of(pid_t pid, uint64_t addr, struct dmapat_mock_entry *entry)
+{
+	*entry = (struct dmapat_mock_entry) { .addr = addr, .pid = pid };
+	return mock_ioctl(DMAPAT_MOCK_ENTRY, entry);
+}
+
 int witness_entry(const volatile void *addr, struct dmapat_mock_entry *entry)
 {
-	memset(entry, 0, sizeof(*entry));
-	entry->addr = (uint64_t)addr;
-	return mock_ioctl(DMAPAT_MOCK_ENTRY, entry);
+	return witness_entry_of(0, (uint64_t)addr, entry);
 }
 
 /* PAT index: bit 3 (PWT), bit 4 (PCD), and bit 7, or bit 12 where bit 7 says "large". */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../../mock/dmapat_mock.h"
 
@@ -24,6 +25,9 @@ enum {
 
 /* The entry that maps @addr now; 0 or errno (EFAULT: none). */
 int witness_entry(const volatile void *addr, struct dmapat_mock_entry *entry);
+
+/* The same for another process (ESRCH: there is none, EINVAL: @pid is below 0). */
+int witness_entry_of(pid_t pid, uint64_t addr, struct dmapat_mock_entry *entry);
 
 /* The type that the entries select, UC- as UC. */
 int witness_user_type(const struct dmapat_mock_entry *entry);
