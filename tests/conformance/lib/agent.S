@@ -3,6 +3,8 @@
  * The guest's whole program: see vm.h. Position independent; runs in 64-bit mode
  * with %rbx = address of struct agent_cmd (vm.c).
  */
+#include "timed.h"
+
 	.section .rodata
 	.globl agent_start, agent_size
 agent_start:
@@ -24,6 +26,10 @@ agent_start:
 	je	store
 	cmp	$3, %eax
 	je	write_msr
+	cmp	$5, %eax
+	je	timed_load
+	cmp	$6, %eax
+	je	timed_store
 	ud2
 load:
 	mov	(%rsi), %rdi
@@ -40,6 +46,12 @@ write_msr:
 	mov	%rdi, %rdx
 	shr	$32, %rdx
 	wrmsr
+	jmp	done
+timed_load:
+	time_loads
+	jmp	done
+timed_store:
+	time_stores
 done:
 	test	%r9, %r9
 	jz	2f

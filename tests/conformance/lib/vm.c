@@ -33,7 +33,13 @@
 
 #define EXIT_PORT	0x10
 
-enum agent_op { AGENT_LOAD = 1, AGENT_STORE, AGENT_WRMSR };
+enum agent_op {
+	AGENT_LOAD = 1,
+	AGENT_STORE,
+	AGENT_WRMSR,
+	AGENT_TIMED_LOADS = 5,
+	AGENT_TIMED_STORES,
+};
 
 /* agent.S knows the offsets. */
 struct agent_cmd {
@@ -228,6 +234,22 @@ int vm_load(struct test_vm *vm, uint64_t gva, uint64_t *value)
 	int r = vm_do(vm, AGENT_LOAD, gva, 0, 1);
 
 	*value = vm_cmd(vm)->value;
+	return r;
+}
+
+int vm_time_loads(struct test_vm *vm, uint64_t gva, uint64_t *ticks)
+{
+	int r = vm_do(vm, AGENT_TIMED_LOADS, gva, 0, 1);
+
+	*ticks = vm_cmd(vm)->value;
+	return r;
+}
+
+int vm_time_stores(struct test_vm *vm, uint64_t gva, uint64_t *ticks)
+{
+	int r = vm_do(vm, AGENT_TIMED_STORES, gva, 0, 1);
+
+	*ticks = vm_cmd(vm)->value;
 	return r;
 }
 

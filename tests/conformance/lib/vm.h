@@ -69,6 +69,9 @@ int vm_store(struct test_vm *vm, uint64_t gva, uint64_t value);
 int vm_load(struct test_vm *vm, uint64_t gva, uint64_t *value);
 int vm_store_pages(struct test_vm *vm, uint64_t gva, uint64_t value, unsigned int pages);
 int vm_wrmsr(struct test_vm *vm, uint32_t msr, uint64_t value);
+/* TSC ticks of the accesses of timed.h to the page at @gva; the stores overwrite it. */
+int vm_time_loads(struct test_vm *vm, uint64_t gva, uint64_t *ticks);
+int vm_time_stores(struct test_vm *vm, uint64_t gva, uint64_t *ticks);
 int vm_resume(struct test_vm *vm);
 
 /* Where the vCPU left with KVM_EXIT_MEMORY_FAULT */
