@@ -1,54 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Leaves as KVM's tracepoints show them; see leaf.h. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../../oracle/oracle_types.h"
 #include "buffer.h"
 #include "ktap.h"
 #include "leaf.h"
-
-#define TRACING "/sys/kernel/tracing/"
-
-static void tracing_write(const char *file, const char *text)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), TRACING "%s", file);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	test_assert(fd >= 0);
-	test_assert(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
-}
-
-static void tracing_events(const char *on)
-{
-	tracing_write("events/kvmmmu/kvm_tdp_mmu_spte_changed/enable", on);
-	tracing_write("events/kvmmmu/kvm_mmu_set_spte/enable", on);
-}
-
-void leaf_watch_start(void)
-{
-	leaf_watch_clear();
-	tracing_events("1");
-	tracing_write("tracing_on", "1");
-}
-
-void leaf_watch_stop(void)
-{
-	tracing_events("0");
-	leaf_watch_clear();
-}
-
-void leaf_watch_clear(void)
-{
-	/* Opened with O_TRUNC, which is what clears. */
-	tracing_write("trace", "");
-}
 
 bool leaf_is_ept(void)
 {
@@ -72,37 +29,10 @@ static bool leaf_decode(struct test_leaf *leaf)
 
 struct test_leaf leaf_last(uint64_t gfn)
 {
-	struct test_leaf leaf = { 0 }, now;
-	FILE *trace = fopen(TRACING "trace", "re");
-	char line[512];
+	struct test_leaf leaf = { 0 };
 
-	test_assert(trace);
-	while (fgets(line, sizeof(line), trace)) {
-		unsigned long long at, spte;
-		const char *p;
-		int level;
-
-		p = strstr(line, "kvm_tdp_mmu_spte_changed:");
-		if (p) {
-			if (sscanf(p, "kvm_tdp_mmu_spte_changed: as id %*d gfn %llx level %d old_spte %*x new_spte %llx",
-				   &at, &level, &spte) != 3)
-				test_assert(!"format of kvm_tdp_mmu_spte_changed");
-		} else {
-			p = strstr(line, "kvm_mmu_set_spte:");
-			if (!p)
-				continue;
-			if (sscanf(p, "kvm_mmu_set_spte: gfn %llx spte %llx (%*[^)]) level %d", &at,
-				   &spte, &level) != 3)
-				test_assert(!"format of kvm_mmu_set_spte");
-		}
-		if (gfn < at || gfn >= at + (1ULL << (level - 1) * 9))
-			continue;
-		now = (struct test_leaf){ .level = level, .spte = spte };
-		if (leaf_decode(&now))
-			leaf = now;
-	}
-	fclose(trace);
-	return leaf;
+	leaf.level = (int)leaf_last_spte(gfn, &leaf.spte);
+	return leaf.level && leaf_decode(&leaf) ? leaf : (struct test_leaf){ 0 };
 }
 
 static bool leaf_expect(uint64_t gpa, int type, bool ignores_guest_pat, const char *what)

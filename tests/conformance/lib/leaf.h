@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The EPT or NPT leaf that KVM installed, as its tracepoints say, and decoded by
- * the oracle.
+ * the oracle. leaf.c judges, leaf_watch.c keeps what was seen.
  */
 #ifndef TESTS_CONFORMANCE_LEAF_H
 #define TESTS_CONFORMANCE_LEAF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct test_leaf {
@@ -17,15 +18,34 @@ struct test_leaf {
 	bool ignores_guest_pat;	/* EPT alone can */
 };
 
-/* Leaves are watched between these two. */
+/*
+ * Leaves are watched between these two, in a tracefs instance of its own; nothing is
+ * known of a gfn that has not changed since the start. The test ends where the events
+ * cannot be had. Who leaves without leaf_watch_stop() stops, too (atexit).
+ */
 void leaf_watch_start(void);
 void leaf_watch_stop(void);
 
-/* Forget what was seen. */
+/*
+ * Watch entries at these gfns (first gfn of a large page) alone, and what this task
+ * causes; right after leaf_watch_start().
+ */
+void leaf_watch_only(const uint64_t *gfns, size_t n);
+
+/* leaf_last() forgets what was seen; leaf_now() does not. */
 void leaf_watch_clear(void);
 
 /* The last leaf that was installed for @gfn since leaf_watch_clear(). */
 struct test_leaf leaf_last(uint64_t gfn);
+
+/*
+ * What maps @gfn now, by all changes since leaf_watch_start(): level and SPTE. 0 and 0:
+ * nothing. Right for the TDP MMU alone: the shadow MMU does not trace that it zaps.
+ */
+unsigned int leaf_now(uint64_t gfn, uint64_t *spte);
+
+/* As leaf_last(), not decoded: level and SPTE of the last leaf; 0: none. */
+unsigned int leaf_last_spte(uint64_t gfn, uint64_t *spte);
 
 /* Is this an Intel machine (EPT)? */
 bool leaf_is_ept(void);
