@@ -8,12 +8,12 @@ CELL_JSON_O := $(addprefix $(B)/tests/report/,cell_json.o verdict.o json.o utf8.
 
 $(B)/tests/report/%.o: tests/report/%.c
 	@mkdir -p $(@D)
-	$(call step,CC)$(CC) $(T_CFLAGS) -Itests/report -c $< -o $@
+	$(call step,CC)$(CC) $(T_CFLAGS) -c $< -o $@
 
 $(B)/tests/report/conformance-report: $(B)/tests/report/main.o $(REPORT_O) $(ORACLE_O)
 	$(call step,LD)$(CC) $(U_LDFLAGS) $^ -o $@
 
 $(B)/tests/unit/test_report_%: tests/unit/test_report_%.c $(REPORT_O) $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(call step,LD)$(CC) $(T_CFLAGS) -Itests/report $(U_LDFLAGS) $< -o $@ $(REPORT_O) $(ORACLE_O) \
+	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(REPORT_O) $(ORACLE_O) \
 		-lcjson -lcmocka

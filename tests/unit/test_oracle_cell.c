@@ -34,8 +34,12 @@
 #define NPT_UC		0x000000001234507full
 #define NPT_WC_LARGE	0x00000000122000efull
 
+#define ASKED	"modules=dmapat vendor=intel host=wc-heap memtype=WC page=4K bound=1 pat=WB "
+#define SEEN	"got=access spte=0x8600000002852b0f level=1 host-pat=0x407050600070106 data=ok "
+#define TRACED	"phase=0x1001 linear=0x400000001000"
+
 static const char line[] =
-	"# cell modules=dmapat vendor=intel host=wc-heap memtype=WC page=4K bound=1 pat=WB moment=first-touch want-level=1 want=access got=access spte=0x8600000002852b0f level=1 host-pat=0x407050600070106 data=ok phase=0x1001 linear=0x400000001000\n";
+	"# cell " ASKED "moment=first-touch want-level=1 want=access " SEEN TRACED "\n";
 
 /* A cell as it must be: a WC heap's page under dmapat. */
 static struct cell good(enum cell_vendor vendor)
