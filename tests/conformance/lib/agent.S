@@ -26,6 +26,8 @@ agent_start:
 	je	store
 	cmp	$3, %eax
 	je	write_msr
+	cmp	$4, %eax
+	je	sweep
 	cmp	$5, %eax
 	je	timed_load
 	cmp	$6, %eax
@@ -46,6 +48,20 @@ write_msr:
 	mov	%rdi, %rdx
 	shr	$32, %rdx
 	wrmsr
+	jmp	done
+	/* %r8 entries of struct test_access: load, store, load again */
+sweep:
+	lea	64(%rbx), %r10
+3:	mov	(%r10), %rsi
+	mov	8(%r10), %rdx
+	mov	(%rsi), %rax
+	mov	%rdx, (%rsi)
+	mov	(%rsi), %rcx
+	mov	%rax, 16(%r10)
+	mov	%rcx, 24(%r10)
+	add	$32, %r10
+	dec	%r8
+	jnz	3b
 	jmp	done
 timed_load:
 	time_loads

@@ -29,14 +29,13 @@
 #define PTE_PAT_4K	(1ULL << 7)
 #define PTE_PAT_2M	(1ULL << 12)
 
-#define MSR_PAT		0x277
-
 #define EXIT_PORT	0x10
 
 enum agent_op {
 	AGENT_LOAD = 1,
 	AGENT_STORE,
 	AGENT_WRMSR,
+	AGENT_SWEEP,
 	AGENT_TIMED_LOADS = 5,
 	AGENT_TIMED_STORES,
 };
@@ -48,6 +47,8 @@ struct agent_cmd {
 	uint64_t value;
 	uint64_t pages;
 	uint64_t mark;
+	uint64_t unused[3];
+	struct test_access accesses[TEST_MAX_ACCESSES];
 };
 
 extern const uint8_t agent_start[];
@@ -135,7 +136,7 @@ void vm_create(struct test_vm *vm, uint32_t ring_bytes)
 	}
 
 	vm_setup_cpu(vm);
-	test_assert(!vm_wrmsr(vm, MSR_PAT, TEST_PAT_MSR));
+	test_assert(!vm_wrmsr(vm, TEST_MSR_PAT, TEST_PAT_MSR));
 }
 
 void vm_destroy(struct test_vm *vm)
@@ -250,6 +251,18 @@ int vm_time_stores(struct test_vm *vm, uint64_t gva, uint64_t *ticks)
 	int r = vm_do(vm, AGENT_TIMED_STORES, gva, 0, 1);
 
 	*ticks = vm_cmd(vm)->value;
+	return r;
+}
+
+int vm_sweep(struct test_vm *vm, struct test_access *accesses, unsigned int n)
+{
+	const size_t size = n * sizeof(*accesses);
+	int r;
+
+	test_assert(n >= 1 && n <= TEST_MAX_ACCESSES);
+	memcpy(vm_cmd(vm)->accesses, accesses, size);
+	r = vm_do(vm, AGENT_SWEEP, 0, 0, n);
+	memcpy(accesses, vm_cmd(vm)->accesses, size);
 	return r;
 }
 

@@ -22,6 +22,7 @@
 /* Index in the PAT that test_vm programs, and the page-table bits that select it */
 enum test_pat { PAT_WB, PAT_WT, PAT_UC_MINUS, PAT_UC, PAT_WC, PAT_WP };
 #define TEST_PAT_MSR		0x0606050100070406ULL
+#define TEST_MSR_PAT		0x277
 
 /* Linux 6.8 and later; Debian 12's headers are older. */
 #ifndef KVM_EXIT_MEMORY_FAULT
@@ -33,6 +34,16 @@ struct test_memory_fault {
 	uint64_t flags;
 	uint64_t gpa;
 	uint64_t size;
+};
+
+/* One of vm_sweep()'s: the guest loads 8 bytes, stores 8, and loads them again. */
+#define TEST_MAX_ACCESSES	8
+
+struct test_access {
+	uint64_t gva;
+	uint64_t value;			/* to be stored */
+	uint64_t before;		/* out */
+	uint64_t after;			/* out */
 };
 
 struct test_vm {
@@ -68,6 +79,7 @@ void vm_map_2m(struct test_vm *vm, uint64_t gva, uint64_t gpa, uint64_t size, en
 int vm_store(struct test_vm *vm, uint64_t gva, uint64_t value);
 int vm_load(struct test_vm *vm, uint64_t gva, uint64_t *value);
 int vm_store_pages(struct test_vm *vm, uint64_t gva, uint64_t value, unsigned int pages);
+int vm_sweep(struct test_vm *vm, struct test_access *accesses, unsigned int n);
 int vm_wrmsr(struct test_vm *vm, uint32_t msr, uint64_t value);
 /* TSC ticks of the accesses of timed.h to the page at @gva; the stores overwrite it. */
 int vm_time_loads(struct test_vm *vm, uint64_t gva, uint64_t *ticks);
@@ -77,7 +89,7 @@ int vm_resume(struct test_vm *vm);
 /* Where the vCPU left with KVM_EXIT_MEMORY_FAULT */
 struct test_memory_fault *vm_memory_fault(struct test_vm *vm);
 
-/* The next store or load is bracketed by magic breaks (Bochs' memory trace). */
+/* The operations from here on are each bracketed by magic breaks (Bochs' memory trace). */
 void vm_mark(struct test_vm *vm, bool mark);
 
 #endif /* TESTS_CONFORMANCE_VM_H */
