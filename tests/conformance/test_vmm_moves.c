@@ -10,13 +10,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/backend.h"
 #include "lib/buffer.h"
 #include "lib/ktap.h"
-#include "lib/message.h"
 #include "lib/process.h"
 
 #define CONTROL		"/run/vmm.sock"
@@ -31,94 +29,19 @@
 
 static struct process vmm;
 static struct control control;
-static int listener, front_end, requests;
+static struct backend backend;
 
-/* ---- back-end ---- */
-
-static void answer(const struct message *msg, const void *payload, uint32_t size)
-{
-	message_send(front_end, msg->request, MESSAGE_REPLY, payload, size, -1);
-}
-
-static void answer_u64(const struct message *msg, uint64_t value)
-{
-	answer(msg, &value, sizeof(value));
-}
-
-/* SHMEM_MAP of the buffer at the region's start. */
-static void send_map(int fd)
-{
-	const uint64_t map[5] = { 1, 0, 0, SIZE, 1 };
-
-	message_send(requests, 9, MESSAGE_NEED_REPLY, map, sizeof(map), fd);
-}
-
-/* Answer the front-end up to SET_BACKEND_REQ_FD, then send the map. It has one question left. */
+/* The buffer is at the region's start. */
 static void handshake(int dmabuf)
 {
-	uint64_t config[257] = { 1, 0, REGION };
-	struct message msg;
-
-	front_end = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	test_assert(front_end >= 0);
-	do {
-		test_assert(message_receive(front_end, &msg, PROCESS_TIMEOUT_MS));
-		switch (msg.request) {
-		case 1:		/* GET_FEATURES */
-			answer_u64(&msg, 1ull << 30 | 1ull << 32);
-			break;
-		case 15:	/* GET_PROTOCOL_FEATURES: MQ REPLY_ACK BACKEND_REQ SEND_FD SHMEM */
-			answer_u64(&msg, 1 << 0 | 1 << 3 | 1 << 5 | 1 << 10 | 1 << 20);
-			break;
-		case 17:	/* GET_QUEUE_NUM */
-			answer_u64(&msg, 2);
-			break;
-		case 44:	/* GET_SHMEM_CONFIG */
-			answer(&msg, config, sizeof(config));
-			break;
-		case 21:	/* SET_BACKEND_REQ_FD */
-			requests = msg.fd;
-			answer_u64(&msg, 0);
-			send_map(dmabuf);
-			break;
-		default:
-			if (msg.fd >= 0)
-				close(msg.fd);
-			if (msg.flags & MESSAGE_NEED_REPLY)
-				answer_u64(&msg, 0);
-			break;
-		}
-	} while (msg.request != 21);
-}
-
-static uint64_t map_result(void)
-{
-	struct message msg;
-
-	test_assert(message_receive(requests, &msg, PROCESS_TIMEOUT_MS));
-	test_assert(msg.request == 9 && msg.flags == 5 && msg.size == 8);
-	return msg.payload[0];
-}
-
-/* The step that waits for what was sent before it. */
-static void last_step(void)
-{
-	struct message msg;
-
-	test_assert(message_receive(front_end, &msg, PROCESS_TIMEOUT_MS));
-	test_assert(msg.request == 1);
-	answer_u64(&msg, 1ull << 30 | 1ull << 32);
+	backend_handshake(&backend, REGION, &(struct backend_map) { dmabuf, 0, SIZE }, 1);
 }
 
 /* ---- VMM ---- */
 
 static void start_vmm(const char *cmdline)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = GPU_SOCKET };
-
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	test_assert(bind(listener, (struct sockaddr *)&addr, sizeof(addr)) == 0);
-	test_assert(listen(listener, 1) == 0);
+	backend_listen(&backend, GPU_SOCKET);
 	process_run(&vmm, "/t/dmapat-vmm", "run", "--memory", "16M", "--payload", "/t/payload.elf",
 		    "--console", "-", "--control", CONTROL, "--gpu-proc", GPU_SOCKET,
 		    "--cmdline", cmdline);
@@ -133,10 +56,7 @@ static void end_vmm(int want, const char *what)
 {
 	if (!test_eq(process_end(&vmm), want, "%s: exit status", what))
 		process_show(&vmm);
-	close(front_end);
-	close(requests);
-	close(listener);
-	unlink(GPU_SOCKET);
+	backend_close(&backend);
 }
 
 static void command(const char *name)
@@ -162,7 +82,8 @@ static void test_liar(void)
 
 	start_vmm("mode=touch");
 	handshake(fd);
-	test_errno(map_result(), EMEDIUMTYPE, "exporter says WC, mapping is WB: SHMEM_MAP");
+	test_errno(backend_map_result(&backend), EMEDIUMTYPE,
+		   "exporter says WC, mapping is WB: SHMEM_MAP");
 	end_vmm(69, "exporter says WC, mapping is WB");
 	check_says("SHMEM_MAP refused", "exporter says WC, mapping is WB");
 	check_says("different memory types", "exporter says WC, mapping is WB");
@@ -176,7 +97,7 @@ static void test_not_a_dmabuf(void)
 
 	start_vmm("mode=touch");
 	handshake(fd);
-	test_errno(map_result(), EBADFD, "/dev/zero: SHMEM_MAP");
+	test_errno(backend_map_result(&backend), EBADFD, "/dev/zero: SHMEM_MAP");
 	end_vmm(69, "/dev/zero");
 	check_says("the file descriptor is /dev/zero, not a DMA-buf", "/dev/zero");
 	close(fd);
@@ -186,8 +107,8 @@ static void start_writer(int fd)
 {
 	start_vmm("mode=write ram=64K");
 	handshake(fd);
-	test_eq(map_result(), 0, "SHMEM_MAP");
-	last_step();
+	test_eq(backend_map_result(&backend), 0, "SHMEM_MAP");
+	backend_finish(&backend);
 	control_connect(&control, CONTROL);
 	test_assert(process_says(&vmm, "writing "));
 }
