@@ -12,10 +12,10 @@
  * that are not. For them there is no verdict.
  *
  * All costs are compared as natural logarithms of TSC ticks per access. Of each
- * series the median counts, and as its spread the distance from the first to the third
- * quartile: up to a quarter of the samples may hold an interrupt. Between the
- * nearest reference N and the nearest one of another type F, with d() the distance of
- * the measured median to a reference's:
+ * series the median counts, and as its spread the distance from the first to the
+ * third quartile: fewer than a quarter of the samples may hold an interrupt. Between
+ * the nearest reference N and the nearest one of another type F, with d() the distance
+ * of the measured median to a reference's:
  *
  *	spread = max(spreads of the measured series, of N and of F; ln 1.05)
  *	margin = (d(F) - spread) / (d(N) + spread)
