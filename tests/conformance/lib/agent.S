@@ -32,6 +32,10 @@ agent_start:
 	je	timed_load
 	cmp	$6, %eax
 	je	timed_store
+	cmp	$7, %eax
+	je	strided_store
+	cmp	$8, %eax
+	je	strided_load
 	ud2
 load:
 	mov	(%rsi), %rdi
@@ -68,6 +72,24 @@ timed_load:
 	jmp	done
 timed_store:
 	time_stores
+	jmp	done
+	/* %r8 words, 40(%rbx) bytes apart: value, value + 1 … */
+strided_store:
+	mov	40(%rbx), %r10
+4:	mov	%rdi, (%rsi)
+	inc	%rdi
+	add	%r10, %rsi
+	dec	%r8
+	jnz	4b
+	jmp	done
+	/* … and their sum */
+strided_load:
+	mov	40(%rbx), %r10
+	xor	%edi, %edi
+5:	add	(%rsi), %rdi
+	add	%r10, %rsi
+	dec	%r8
+	jnz	5b
 done:
 	test	%r9, %r9
 	jz	2f

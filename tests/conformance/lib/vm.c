@@ -38,6 +38,8 @@ enum agent_op {
 	AGENT_SWEEP,
 	AGENT_TIMED_LOADS = 5,
 	AGENT_TIMED_STORES,
+	AGENT_STRIDED_STORES,
+	AGENT_STRIDED_LOADS,
 };
 
 /* agent.S knows the offsets. */
@@ -47,7 +49,8 @@ struct agent_cmd {
 	uint64_t value;
 	uint64_t pages;
 	uint64_t mark;
-	uint64_t unused[3];
+	uint64_t stride;
+	uint64_t unused[2];
 	struct test_access accesses[TEST_MAX_ACCESSES];
 };
 
@@ -263,6 +266,24 @@ int vm_sweep(struct test_vm *vm, struct test_access *accesses, unsigned int n)
 	memcpy(vm_cmd(vm)->accesses, accesses, size);
 	r = vm_do(vm, AGENT_SWEEP, 0, 0, n);
 	memcpy(accesses, vm_cmd(vm)->accesses, size);
+	return r;
+}
+
+int vm_store_strided(struct test_vm *vm, uint64_t gva, uint64_t stride, unsigned int n,
+		     uint64_t value)
+{
+	vm_cmd(vm)->stride = stride;
+	return vm_do(vm, AGENT_STRIDED_STORES, gva, value, n);
+}
+
+int vm_load_strided(struct test_vm *vm, uint64_t gva, uint64_t stride, unsigned int n,
+		    uint64_t *sum)
+{
+	int r;
+
+	vm_cmd(vm)->stride = stride;
+	r = vm_do(vm, AGENT_STRIDED_LOADS, gva, 0, n);
+	*sum = vm_cmd(vm)->value;
 	return r;
 }
 

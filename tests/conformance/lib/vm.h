@@ -80,6 +80,11 @@ int vm_store(struct test_vm *vm, uint64_t gva, uint64_t value);
 int vm_load(struct test_vm *vm, uint64_t gva, uint64_t *value);
 int vm_store_pages(struct test_vm *vm, uint64_t gva, uint64_t value, unsigned int pages);
 int vm_sweep(struct test_vm *vm, struct test_access *accesses, unsigned int n);
+/* @n words of 8 bytes, @stride bytes apart: stores @value, @value + 1 …; loads their sum. */
+int vm_store_strided(struct test_vm *vm, uint64_t gva, uint64_t stride, unsigned int n,
+		     uint64_t value);
+int vm_load_strided(struct test_vm *vm, uint64_t gva, uint64_t stride, unsigned int n,
+		    uint64_t *sum);
 int vm_wrmsr(struct test_vm *vm, uint32_t msr, uint64_t value);
 /* TSC ticks of the accesses of timed.h to the page at @gva; the stores overwrite it. */
 int vm_time_loads(struct test_vm *vm, uint64_t gva, uint64_t *ticks);
