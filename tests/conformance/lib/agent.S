@@ -3,7 +3,7 @@
  * The guest's whole program: see vm.h. Position independent; runs in 64-bit mode
  * with %rbx = address of struct agent_cmd (vm.c).
  */
-#include "timed.h"
+#include "timed.inc"
 
 	.section .rodata
 	.globl agent_start, agent_size

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Timed accesses of this process; see timed.h. Called by matrix/timing.c. */
-#include "timed.h"
+#include "timed.inc"
 
 	.text
 	.globl timed_loads, timed_stores

@@ -86,7 +86,7 @@ int vm_store_strided(struct test_vm *vm, uint64_t gva, uint64_t stride, unsigned
 int vm_load_strided(struct test_vm *vm, uint64_t gva, uint64_t stride, unsigned int n,
 		    uint64_t *sum);
 int vm_wrmsr(struct test_vm *vm, uint32_t msr, uint64_t value);
-/* TSC ticks of the accesses of timed.h to the page at @gva; the stores overwrite it. */
+/* TSC ticks of the accesses of timed.inc to the page at @gva; the stores overwrite it. */
 int vm_time_loads(struct test_vm *vm, uint64_t gva, uint64_t *ticks);
 int vm_time_stores(struct test_vm *vm, uint64_t gva, uint64_t *ticks);
 int vm_resume(struct test_vm *vm);

@@ -20,7 +20,7 @@
  *
  * References come from the process' own mappings, whose page tables select the type,
  * and from no guest. The code that is timed is the same in both places
- * (../lib/timed.h); a guest has the host's TSC, as KVM lets it read that without
+ * (../lib/timed.inc); a guest has the host's TSC, as KVM lets it read that without
  * an exit unless it was told otherwise. In an emulator all types cost the same, and
  * the answer is "cannot tell".
  */

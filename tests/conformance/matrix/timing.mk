@@ -9,7 +9,9 @@ $(TIMING_O): $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call step,CC)$(CC) $(T_CFLAGS) -c $< -o $@
 
-$(B)/tests/unit/test_timing: tests/unit/test_timing.c $(B)/tests/conformance/matrix/timing_classify.o $(ORACLE_O)
+$(B)/tests/conformance/lib/agent.o $(B)/tests/conformance/lib/timed.o: tests/conformance/lib/timed.h tests/conformance/lib/timed.inc
+
+$(B)/tests/unit/test_timing: tests/unit/test_timing.c $(filter %_classify.o,$(TIMING_O)) $(ORACLE_O)
 	@mkdir -p $(@D)
 	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $(filter %.c %.o,$^) -o $@ $(TIMING_LIBS) -lcmocka
 

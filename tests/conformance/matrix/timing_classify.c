@@ -46,15 +46,10 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* @at: 0 to 1; between two samples in proportion */
+/* @at: 0 to 1 */
 static double quantile(const double *sorted, unsigned int n, double at)
 {
-	const double where = at * (n - 1);
-	const unsigned int below = (unsigned int)where;
-
-	if (below + 1 >= n)
-		return sorted[n - 1];
-	return sorted[below] + (where - below) * (sorted[below + 1] - sorted[below]);
+	return sorted[(unsigned int)(at * (n - 1))];
 }
 
 static bool reduce(const struct timing_series *series, enum kind kind, struct costs *costs,
@@ -123,7 +118,7 @@ static double margin(const struct costs *costs, enum kind near, enum kind far)
 	double spread = fmax(fmax(costs->of[near].spread, costs->of[far].spread),
 			     fmax(costs->of[MEASURED].spread, log(SPREAD_FLOOR)));
 
-	return fmax(0, (distance(costs, far) - spread) / (distance(costs, near) + spread));
+	return (distance(costs, far) - spread) / (distance(costs, near) + spread);
 }
 
 /* Is the measured cost @near's and not @far's? */

@@ -13,15 +13,15 @@
  *
  * All costs are compared as natural logarithms of TSC ticks per access. Of each
  * series the median counts, and as its spread the distance from the first to the
- * third quartile: fewer than a quarter of the samples may hold an interrupt. Between
- * the nearest reference N and the nearest one of another type F, with d() the distance
+ * third quartile: up to a quarter of the samples may hold an interrupt. Between the
+ * nearest reference N and the nearest one of another type F, with d() the distance
  * of the measured median to a reference's:
  *
  *	spread = max(spreads of the measured series, of N and of F; ln 1.05)
  *	margin = (d(F) - spread) / (d(N) + spread)
  *
- * 0 where that is negative. A verdict needs a margin of TIMING_MARGIN in loads, and
- * for UC and WC in stores, too; the smaller one is the verdict's margin.
+ * A verdict needs a margin of TIMING_MARGIN in loads, and for UC and WC in stores, too;
+ * the smaller one is the verdict's margin.
  */
 #ifndef TESTS_CONFORMANCE_TIMING_CLASSIFY_H
 #define TESTS_CONFORMANCE_TIMING_CLASSIFY_H
