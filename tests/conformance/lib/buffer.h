@@ -10,9 +10,12 @@
 
 /* Each returns the DMA-buf's fd, O_CLOEXEC; the test ends where it cannot. */
 int buffer_heap(const char *heap, size_t size);		/* node below /dev/dma_heap */
-int buffer_vgem(size_t size);
+int buffer_vgem(size_t size);			/* whole MiBs */
 int buffer_udmabuf(size_t size);
 int buffer_mock(size_t size, uint32_t flags, uint32_t page, uint32_t mmap, int32_t says);
+
+/* The card node of vgem, open; -1 and errno where there is none. */
+int buffer_vgem_node(void);
 
 /* 0 or errno */
 int mock_change(int fd, uint32_t flags, uint32_t page, uint32_t mmap, int32_t says);

@@ -59,6 +59,18 @@ bool test_errno(int have, int want, const char *fmt, ...)
 	return have == want;
 }
 
+void test_skip(const char *why, const char *fmt, ...)
+{
+	va_list args;
+
+	printf("ok %u - ", ++test_count);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf(" # SKIP %s\n", why);
+	fflush(stdout);
+}
+
 void test_note(const char *fmt, ...)
 {
 	va_list args;

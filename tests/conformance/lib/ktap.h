@@ -21,6 +21,9 @@ bool test_eq(long long have, long long want, const char *fmt, ...)
 bool test_errno(int have, int want, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* A result that says that something could not be tested, and @why. */
+void test_skip(const char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* A comment line. */
 void test_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
