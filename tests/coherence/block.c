@@ -17,23 +17,18 @@ static void print_write(FILE *out, const struct scenario *s, unsigned int n)
 
 static void print_finding(FILE *out, const struct scenario *s, const struct coherence_finding *f)
 {
-	uint64_t line = 0;
-	size_t page;
+	const size_t line = scenario_line_of(s, f->address);
 
-	for (page = 0; page < s->size / SCENARIO_PAGE; page++)
-		if (s->frames[page] && f->address >= s->frames[page] &&
-		    f->address - s->frames[page] < SCENARIO_PAGE)
-			line = (page * SCENARIO_PAGE + f->address - s->frames[page]) / COHERENCE_LINE;
 	if (f->kind == COHERENCE_STALE) {
-		fprintf(out, "stale read %lu by %s of line %llu (0x%llx, %u bytes): got ", f->order,
-			coherence_agent_name(f->agent), (unsigned long long)line,
-			(unsigned long long)f->address, f->length);
+		fprintf(out, "stale read %lu by %s of line %zu (0x%llx, %u bytes): got ", f->order,
+			coherence_agent_name(f->agent), line, (unsigned long long)f->address,
+			f->length);
 		print_write(out, s, f->got);
 		fputs(" / missed ", out);
 		print_write(out, s, f->missed);
 	} else {
-		fprintf(out, "lost write in line %llu (0x%llx, %u bytes): ",
-			(unsigned long long)line, (unsigned long long)f->address, f->length);
+		fprintf(out, "lost write in line %zu (0x%llx, %u bytes): ", line,
+			(unsigned long long)f->address, f->length);
 		print_write(out, s, f->missed);
 		fprintf(out, " / overwritten from the cache of %s with ",
 			coherence_agent_name(f->agent));

@@ -38,16 +38,13 @@ static int check(const char *cpu, FILE *trace, FILE *log)
 		ret = replay(&list, trace);
 	if (ret == -ENOMEM)
 		fprintf(stderr, "coherence-check: %s\n", strerror(ENOMEM));
-	else if (!ret || list.n)
-		for (i = 0; i < list.n; i++) {
-			if (!list.scenarios[i].picture)
-				continue;
-			block_print(stdout, cpu, &list.scenarios[i]);
-			if (list.scenarios[i].n_errors)
-				status = 2;
-			else if (!replay_ok(&list.scenarios[i]) && !status)
-				status = 1;
-		}
+	for (i = 0; !ret && i < list.n; i++) {
+		block_print(stdout, cpu, &list.scenarios[i]);
+		if (list.scenarios[i].n_errors)
+			status = 2;
+		else if (!replay_ok(&list.scenarios[i]) && !status)
+			status = 1;
+	}
 	scenario_free(&list);
 	return ret ? 2 : status;
 }

@@ -247,21 +247,16 @@ static int find_and_replay(struct scenario_list *list, const struct trace *trace
 static int finish(struct scenario *s)
 {
 	int ret = coherence_finish(&s->model);
-	size_t i, page;
+	size_t i;
 
 	for (i = 0; i < s->model.n_findings; i++) {
 		const struct coherence_finding *f = &s->model.findings[i];
+		char *drawn = &s->picture[scenario_line_of(s, f->address)];
 
-		for (page = 0; page < s->size / SCENARIO_PAGE; page++) {
-			uint64_t line;
-
-			if (!s->frames[page] || f->address < s->frames[page] ||
-			    f->address - s->frames[page] >= SCENARIO_PAGE)
-				continue;
-			line = (page * SCENARIO_PAGE + f->address - s->frames[page]) / COHERENCE_LINE;
-			if (f->kind == COHERENCE_STALE || s->picture[line] != 'S')
-				s->picture[line] = f->kind == COHERENCE_STALE ? 'S' : 'L';
-		}
+		if (f->kind == COHERENCE_STALE)
+			*drawn = 'S';
+		else if (*drawn != 'S')
+			*drawn = 'L';
 	}
 	for (i = 0; i < s->n_agents; i++)
 		if (!s->agents[i].n_accesses)

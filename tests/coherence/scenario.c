@@ -277,3 +277,12 @@ void scenario_free(struct scenario_list *list)
 	free(list->scenarios);
 	memset(list, 0, sizeof(*list));
 }
+
+size_t scenario_line_of(const struct scenario *s, uint64_t physical)
+{
+	size_t page = 0;
+
+	while (page < SCENARIO_PAGES - 1 && s->frames[page] != physical - physical % SCENARIO_PAGE)
+		page++;
+	return (page * SCENARIO_PAGE + physical % SCENARIO_PAGE) / COHERENCE_LINE;
+}

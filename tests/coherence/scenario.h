@@ -71,4 +71,7 @@ struct scenario_list {
 int scenario_read(struct scenario_list *list, FILE *log);
 void scenario_free(struct scenario_list *list);
 
+/* Which cache line of the buffer a physical address is in; it must be in a frame that was seen. */
+size_t scenario_line_of(const struct scenario *s, uint64_t physical);
+
 #endif /* TESTS_COHERENCE_SCENARIO_H */

@@ -369,9 +369,9 @@ static void reuse_kept(const struct kind *kind)
 	guest_writes(&s, &vms[0], THIRD);
 	take_back(&vms[0], &b, true);
 	host_writes(&s, "device", b.device + PAGE_AT, EACH);
-	host_reads(&s, "gpu-process", b.process + PAGE_AT, SECOND);
+	host_reads(&s, "gpu-process", b.process + PAGE_AT, THIRD);
 	give(&vms[1], &b, kind, true, PAGE_AT);
-	guest_reads(&s, &vms[1], THIRD);
+	guest_reads(&s, &vms[1], SECOND);
 	take_back(&vms[1], &b, true);
 	unshare(&b);
 	declare(&s, is_uncached(kind));
