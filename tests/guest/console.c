@@ -6,7 +6,12 @@
 #include "payload.h"
 
 #define COM1		0x3f8
+#define COM1_IER	(COM1 + 1)
+#define COM1_MCR	(COM1 + 4)
 #define COM1_LSR	(COM1 + 5)
+#define COM1_IRQ	4
+#define IER_RDI		0x01	/* interrupt when a character has come in */
+#define MCR_OUT2	0x08	/* gates the interrupt line on a PC */
 #define LSR_DR		0x01
 #define LSR_THRE	0x20
 #define PORT_EXIT	0xf4
@@ -64,6 +69,22 @@ void print(const char *fmt, ...)
 int console_poll(void)
 {
 	return cpu_inb(COM1_LSR) & LSR_DR ? cpu_inb(COM1) : -1;
+}
+
+int console_wait(void)
+{
+	static bool enabled;
+	int c;
+
+	if (!enabled) {
+		interrupt_enable(COM1_IRQ);
+		cpu_outb(COM1_MCR, MCR_OUT2);
+		cpu_outb(COM1_IER, IER_RDI);
+		enabled = true;
+	}
+	while ((c = console_poll()) < 0)
+		cpu_wait_interrupt();
+	return c;
 }
 
 void payload_exit(enum exit_code code)

@@ -73,6 +73,12 @@ static inline void cpu_mfence(void)
 	asm volatile("mfence" : : : "memory");
 }
 
+/* STI takes effect behind HLT: an interrupt that is pending already ends it. */
+static inline void cpu_wait_interrupt(void)
+{
+	asm volatile("sti; hlt; cli" : : : "memory");
+}
+
 static inline void cpu_pause(void)
 {
 	asm volatile("pause");

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Exceptions: none is expected, so each is reported and ends the payload. */
+/*
+ * Exceptions: none is expected, so each is reported and ends the payload. And the
+ * one interrupt that a mode may ask for.
+ */
 #include "cpu.h"
 #include "payload.h"
 
 #define NR_EXCEPTIONS		32
+#define NR_VECTORS		0x30	/* exceptions, and 16 interrupts behind them */
 #define ENTRY_SIZE		16	/* start.S aligns each entry so */
 #define CODE_SELECTOR		0x08
+#define IRQ_VECTOR		0x20
+#define PIC_COMMAND		0x20
+#define PIC_DATA		0x21
+#define PIC_ICW1_INIT		0x10
+#define PIC_ICW1_ICW4		0x01
+#define PIC_ICW3_CASCADE	0x04	/* the second 8259A is at IRQ 2 */
+#define PIC_ICW4_8086		0x01
+#define PIC_ICW4_AUTO_EOI	0x02
 #define GATE_INTERRUPT_64	0x8e00	/* present, DPL 0, 64-bit interrupt gate */
 
 struct gate {
@@ -33,10 +45,10 @@ struct exception_frame {
 	uint64_t ss;
 };
 
-extern const char exception_entries[];
+extern const char exception_entries[], interrupt_entry[];
 void exception_report(const struct exception_frame *frame);
 
-static struct gate idt[NR_EXCEPTIONS];
+static struct gate idt[NR_VECTORS];
 
 void exception_report(const struct exception_frame *frame)
 {
@@ -46,21 +58,34 @@ void exception_report(const struct exception_frame *frame)
 	payload_exit(PAYLOAD_EXCEPTION);
 }
 
+static void set_gate(unsigned int vector, uint64_t entry)
+{
+	idt[vector] = (struct gate) {
+		.offset_low = entry,
+		.selector = CODE_SELECTOR,
+		.attributes = GATE_INTERRUPT_64,
+		.offset_middle = entry >> 16,
+		.offset_high = entry >> 32,
+	};
+}
+
 void exception_init(void)
 {
 	struct idt_pointer pointer = { .limit = sizeof(idt) - 1, .base = (uint64_t)idt };
 	unsigned int i;
 
-	for (i = 0; i < NR_EXCEPTIONS; i++) {
-		uint64_t entry = (uint64_t)exception_entries + i * ENTRY_SIZE;
-
-		idt[i] = (struct gate) {
-			.offset_low = entry,
-			.selector = CODE_SELECTOR,
-			.attributes = GATE_INTERRUPT_64,
-			.offset_middle = entry >> 16,
-			.offset_high = entry >> 32,
-		};
-	}
+	for (i = 0; i < NR_EXCEPTIONS; i++)
+		set_gate(i, (uint64_t)exception_entries + i * ENTRY_SIZE);
 	asm volatile("lidt %0" : : "m"(pointer));
+}
+
+/* Intel 8259A data sheet, initialization command words. Automatic EOI: no handler is needed. */
+void interrupt_enable(unsigned int irq)
+{
+	set_gate(IRQ_VECTOR + irq, (uint64_t)interrupt_entry);
+	cpu_outb(PIC_COMMAND, PIC_ICW1_INIT | PIC_ICW1_ICW4);
+	cpu_outb(PIC_DATA, IRQ_VECTOR);
+	cpu_outb(PIC_DATA, PIC_ICW3_CASCADE);
+	cpu_outb(PIC_DATA, PIC_ICW4_8086 | PIC_ICW4_AUTO_EOI);
+	cpu_outb(PIC_DATA, ~(1u << irq));
 }

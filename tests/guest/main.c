@@ -3,7 +3,7 @@
  * The guest payload: takes the machine over from the VMM, maps the buffers as the
  * command line says, and runs one mode.
  *
- *   mode=touch|write|verify|probe	see the file of that name (verify: write.c)
+ *   mode=touch|write|verify|probe|serve	see the file of that name (verify: write.c)
  *   mark				magic breaks around accesses to buffers
  *   pat=0xLAYOUT			IA32_PAT
  *   bufN=wb|wc|uc|uc-|wt|wp		type of buffer N instead of map_info's
@@ -54,6 +54,8 @@ void payload_main(const struct boot_info *info)
 		write_run(&boot_info, false);
 	if (cmdline_value_is(cmdline, "mode", "probe"))
 		probe_run(&boot_info);
-	print("payload: mode=touch, write, verify or probe is needed\n");
+	if (cmdline_value_is(cmdline, "mode", "serve"))
+		serve_run(&boot_info);
+	print("payload: mode=touch, write, verify, probe or serve is needed\n");
 	payload_exit(PAYLOAD_USAGE);
 }

@@ -23,6 +23,8 @@ enum exit_code {
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A character from the serial line, or -1. */
 int console_poll(void);
+/* The next character; the CPU halts until it is there. */
+int console_wait(void);
 void payload_exit(enum exit_code code) __attribute__((noreturn));
 
 /* cmdline.c: "word" or "key=value", separated by blanks */
@@ -35,6 +37,8 @@ uint64_t cmdline_number(const char *cmdline, const char *key, uint64_t fallback)
 
 /* exception.c */
 void exception_init(void);
+/* From now on this interrupt of the first 8259A, and no other, ends a HLT. */
+void interrupt_enable(unsigned int irq);
 
 /* paging.c */
 void paging_init(const struct boot_info *info);
@@ -62,6 +66,7 @@ enum memtype memtype_of_buffer(const struct boot_info *info, unsigned int n);
 void touch_run(const struct boot_info *info) __attribute__((noreturn));
 void write_run(const struct boot_info *info, bool forever) __attribute__((noreturn));
 void probe_run(const struct boot_info *info) __attribute__((noreturn));
+void serve_run(const struct boot_info *info) __attribute__((noreturn));
 
 /*
  * touch.c: write and read back some words of buffer @n. Returns how many are wrong;

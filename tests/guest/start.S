@@ -2,7 +2,7 @@
 /*
  * Entry from the VMM, in long mode with its page tables: RDI has the address of
  * the boot information. And the 32 exception entries, which all end in
- * exception_report(struct exception_frame *).
+ * exception_report(struct exception_frame *), and the interrupt's, which does nothing.
  */
 	.section .text.start, "ax"
 	.globl _start
@@ -45,6 +45,11 @@ exception_common:
 	call	exception_report
 1:	hlt
 	jmp	1b
+
+	/* An interrupt that ends a HLT, and says nothing else. */
+	.globl	interrupt_entry
+interrupt_entry:
+	iretq
 
 	.bss
 	.balign	16
