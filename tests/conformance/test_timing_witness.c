@@ -92,6 +92,25 @@ static void witness(const char *name, uint64_t gpa, const volatile void *page,
 		oracle_type_name(effective));
 }
 
+/* The two operations are what they are called. */
+static void operations(void)
+{
+	volatile uint64_t *page = (volatile uint64_t *)(vm.ram + RAM_GPA);
+	unsigned int changed = 0;
+	uint64_t ticks;
+
+	vm_map(&vm, TEST_WINDOW_GVA, RAM_GPA, PAGE, PAT_WB);
+	for (unsigned int i = 0; i < TIMED_STORES; i++)
+		page[i] = ~0ULL - i;
+	test_errno(vm_time_loads(&vm, TEST_WINDOW_GVA, &ticks), 0, "timed loads");
+	for (unsigned int i = 0; i < TIMED_STORES; i++)
+		if (page[i] != ~0ULL - i)
+			changed++;
+	test_eq(changed, 0, "timed loads change nothing");
+	test_errno(vm_time_stores(&vm, TEST_WINDOW_GVA, &ticks), 0, "timed stores");
+	test_ok(was_stored(page), "timed stores fill the page");
+}
+
 static void buffer(const char *name, const char *heap, enum oracle_type type)
 {
 	int fd = buffer_heap(heap, PAGE);
@@ -132,6 +151,7 @@ int main(void)
 	check_samples(&refs.wc, "WC reference");
 	check_samples(&refs.wb, "WB reference");
 
+	operations();
 	witness("RAM", RAM_GPA, vm.ram + RAM_GPA, ORACLE_WB);
 	buffer("wc-heap", "system-wc", ORACLE_WC);
 	buffer("uc-heap", "system-uc", ORACLE_UC);
