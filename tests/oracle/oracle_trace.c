@@ -139,7 +139,10 @@ static bool take_hex(const char **at, uint64_t *value)
 	return true;
 }
 
-/* "(len=8, WB)"; Bochs prints INVALID where no type applies */
+/*
+ * "(len=8, WB):"; Bochs prints INVALID where no type applies, and no colon behind a
+ * length that is not a power of two: one part of an access that crosses a page.
+ */
 static bool take_length_and_type(const char **at, unsigned int *length, enum oracle_type *type)
 {
 	char name[8] = "";
@@ -156,7 +159,7 @@ static bool take_length_and_type(const char **at, unsigned int *length, enum ora
 		name[i] = (*at)[i];
 	*at += i;
 	*type = oracle_type_parse(name);
-	return take(at, "):");
+	return take(at, *length & (*length - 1) ? ")" : "):");
 }
 
 /* Up to two 32-bit words, the upper one first; longer values are not kept. */
