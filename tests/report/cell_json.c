@@ -31,6 +31,6 @@ void cell_json(FILE *out, const char *cpu, const struct verdict *verdict)
 	fprintf(out, ",\"entry\":\"0x%" PRIx64 "\"", cell->spte);
 	json_member(out, "source", verdict->traced ? "trace" : "tracepoint");
 	if (!verdict->ok)
-		json_member(out, "why", verdict->why);
+		json_member(out, "why", verdict->why.text);
 	fputc('}', out);
 }

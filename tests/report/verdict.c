@@ -20,7 +20,7 @@ void verdict_by_tracepoints(struct verdict *verdict, const struct cell *cell)
 	}
 	verdict->ok = !why;
 	if (why)
-		snprintf(verdict->why, sizeof(verdict->why), "%s", why);
+		snprintf(verdict->why.text, sizeof(verdict->why.text), "%s", why);
 }
 
 const char *verdict_effective(const struct verdict *verdict)

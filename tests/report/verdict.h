@@ -9,8 +9,7 @@
 #include <stdbool.h>
 
 #include "oracle_cell.h"
-
-#define VERDICT_WHY	768
+#include "why.h"
 
 struct verdict {
 	struct cell cell;
@@ -19,7 +18,7 @@ struct verdict {
 	struct oracle_leaf leaf;
 	enum oracle_type effective;	/* of the guest's access; ORACLE_INVALID: none seen */
 	bool ok;
-	char why[VERDICT_WHY];		/* what is not right; empty if ok */
+	struct why why;			/* empty if ok */
 };
 
 /* Judges a cell by its tracepoints alone. */

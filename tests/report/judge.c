@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A cell judged by Bochs' trace; see judge.h.
+ */
+#include "judge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum oracle_type judge_traced_pat(const struct traced_view *view, enum oracle_type pat)
+{
+	if (pat == ORACLE_UC_MINUS && view->type == ORACLE_UC)
+		return ORACLE_UC_MINUS;
+	return view->type;
+}
+
+static const char *view_text(const struct traced_view *view, char text[96])
+{
+	char leaf[CELL_LEAF_TEXT];
+
+	snprintf(text, 96, "%s of %s at 0x%" PRIx64,
+		 view->has_leaf ? cell_leaf_text(&view->leaf, leaf) : "no leaf",
+		 oracle_type_name(view->type), view->has_leaf ? view->leaf.address : 0);
+	return text;
+}
+
+/* What the trace must have for an access that the cell wants and got. */
+static void judge_view(struct verdict *verdict, const struct traced_view *view)
+{
+	char seen_text[CELL_LEAF_TEXT], wanted_text[CELL_LEAF_TEXT];
+	const struct cell *cell = &verdict->cell;
+	struct oracle_leaf expected, reported;
+	enum oracle_type pat;
+
+	cell_expected_leaf(cell, &expected);
+	cell_leaf_text(&view->leaf, seen_text);
+	pat = judge_traced_pat(view, cell->pat);
+	if (pat != cell->pat)
+		why_add(&verdict->why, "the guest's type is %s by the trace, its tables select %s",
+		      oracle_type_name(pat), oracle_type_name(cell->pat));
+	if (!cell_leaf_agrees(&view->leaf, &expected))
+		why_add(&verdict->why, "leaf %s by the trace, expected %s", seen_text,
+		      cell_leaf_text(&expected, wanted_text));
+	if (verdict->effective != cell_expected(cell))
+		why_add(&verdict->why, "effective type %s by the trace, expected %s",
+		      oracle_type_name(verdict->effective),
+		      oracle_type_name(cell_expected(cell)));
+	if (!cell_leaf(cell, &reported))
+		return;		/* verdict_by_tracepoints() has said so */
+	if (!cell_leaf_agrees(&view->leaf, &reported) || view->leaf.address != reported.address)
+		why_add(&verdict->why, "leaf %s at 0x%" PRIx64 " by the trace, %s at 0x%" PRIx64
+		      " by the tracepoints", seen_text, view->leaf.address,
+		      cell_leaf_text(&reported, wanted_text), reported.address);
+}
+
+static void judge_place(struct verdict *verdict, const struct traced_place *place)
+{
+	const struct cell *cell = &verdict->cell;
+	char first[96], other[96];
+
+	if (place->users > 1)
+		why_add(&verdict->why, "phase 0x%" PRIx64 " linear 0x%" PRIx64 " is that of %u cells, expected 1",
+		      place->phase, place->linear, place->users);
+	if (cell->fault) {
+		if (place->loads || place->stores)
+			why_add(&verdict->why, "KVM_EXIT_MEMORY_FAULT, but the trace has %lu loads and %lu stores",
+			      place->loads, place->stores);
+		return;
+	}
+	if (!place->loads || !place->stores)
+		why_add(&verdict->why, "the trace has %lu loads and %lu stores at phase 0x%" PRIx64
+		      " linear 0x%" PRIx64 ", expected some of both", place->loads,
+		      place->stores, place->phase, place->linear);
+	if (!place->loads && !place->stores)
+		return;
+	if (place->mixed)
+		why_add(&verdict->why, "one access went through %s, another through %s",
+		      view_text(&place->view, first), view_text(&place->other, other));
+	if (!place->view.has_leaf) {
+		why_add(&verdict->why, "the trace has no EPT leaf for the access at linear 0x%" PRIx64,
+		      place->linear);
+		return;
+	}
+	verdict->has_leaf = true;
+	verdict->leaf = place->view.leaf;
+	verdict->effective = oracle_ept_effective(&verdict->leaf,
+						  judge_traced_pat(&place->view, cell->pat));
+	if (!cell->want_fault)
+		judge_view(verdict, &place->view);
+}
+
+static void judge_by_trace(struct verdict *verdict, const struct traced *traced)
+{
+	const struct cell *cell = &verdict->cell;
+
+	verdict->traced = true;
+	/* what the tracepoints said is what the trace is compared with, no observation */
+	verdict->has_leaf = false;
+	verdict->effective = ORACLE_INVALID;
+	if (cell->vendor != CELL_INTEL)
+		why_add(&verdict->why, "vendor amd, but the machine has a trace of EPT walks");
+	else if (cell->phase)
+		judge_place(verdict, traced_find(traced, cell->phase, cell->linear));
+	else if (!cell->fault)
+		why_add(&verdict->why, "not traced: no phase");
+}
+
+void judge_cell(struct verdict *verdict, const struct cell *cell, const struct traced *traced)
+{
+	verdict_by_tracepoints(verdict, cell);
+	if (traced)
+		judge_by_trace(verdict, traced);
+	else if (cell->vendor == CELL_INTEL && cell->phase)
+		/* QEMU numbers phases, too, but there are EPT walks in Bochs' trace alone */
+		why_add(&verdict->why, "phase 0x%" PRIx64 ", but the machine has no trace.log",
+			cell->phase);
+	verdict->ok = !*verdict->why.text;
+}
