@@ -48,4 +48,7 @@ void block_print(FILE *out, const char *cpu, const struct scenario *s)
 	fprintf(out, "lines %s\n", s->picture);
 	for (i = 0; i < s->model.n_findings; i++)
 		print_finding(out, s, &s->model.findings[i]);
+	if (s->model.n_findings)
+		fprintf(out, "with self-snoop: %lu stale reads, %lu lost writes\n",
+			s->self_snoop.n_stale, s->self_snoop.n_lost);
 }

@@ -30,8 +30,10 @@ static void complain(struct scenario *s, const char *fmt, ...)
 static int prepare(struct scenario *s)
 {
 	const size_t n_lines = s->size / COHERENCE_LINE;
-	int ret = coherence_init(&s->model, s->snoop);
+	int ret = coherence_init(&s->model, s->snoop, false);
 
+	if (!ret)
+		ret = coherence_init(&s->self_snoop, s->snoop, true);
 	if (ret)
 		return ret;
 	s->bytes = calloc(s->size, sizeof(*s->bytes));
@@ -85,16 +87,15 @@ static bool type_of(struct scenario *s, const struct scenario_agent *agent,
 static bool same_frame(struct scenario *s, uint64_t offset, const struct trace_access *traced)
 {
 	uint64_t *frame = &s->frames[offset / SCENARIO_PAGE];
-	const uint64_t now = traced->physical - offset % SCENARIO_PAGE;
+	const unsigned long long now = traced->physical - offset % SCENARIO_PAGE;
 
 	if (!*frame)
 		*frame = now;
 	if (*frame == now)
 		return true;
-	complain(s, "access to 0x%llx, offset 0x%llx in the buffer: physical 0x%llx, others had 0x%llx",
-		 (unsigned long long)traced->linear, (unsigned long long)offset,
-		 (unsigned long long)traced->physical,
-		 (unsigned long long)(*frame + offset % SCENARIO_PAGE));
+	complain(s, "access to 0x%llx, offset 0x%llx in the buffer: frame 0x%llx, others had 0x%llx",
+		 (unsigned long long)traced->linear, (unsigned long long)offset, now,
+		 (unsigned long long)*frame);
 	return false;
 }
 
@@ -116,19 +117,26 @@ static void follow_value(struct scenario *s, uint64_t offset, const struct trace
 			continue;
 		}
 		if (!traced->write && byte->known && byte->value != traced_byte) {
-			complain(s, "read of 0x%llx returned 0x%02x at offset 0x%llx, the latest write was 0x%02x: an access is missing in the trace, or not the agent's",
-				 (unsigned long long)traced->linear, traced_byte,
-				 (unsigned long long)(offset + i), byte->value);
+			complain(s, "read of 0x%llx, byte %u: 0x%02x, written last was 0x%02x: an access is missing in the trace, or another agent's",
+				 (unsigned long long)traced->linear, i, traced_byte, byte->value);
 			return;
 		}
 		*byte = (struct scenario_byte){ .known = true, .value = traced_byte };
 	}
 }
 
-static int remember_value(struct scenario *s, uint64_t value)
+/* Into both models; @value: of a write */
+static int put(struct scenario *s, const struct coherence_access *access, uint64_t value)
 {
-	uint64_t *values = reallocarray(s->values, s->model.n_writes, sizeof(*values));
+	uint64_t *values;
+	int ret;
 
+	ret = coherence_access(&s->model, access);
+	if (!ret)
+		ret = coherence_access(&s->self_snoop, access);
+	if (ret || !access->write)
+		return ret;
+	values = reallocarray(s->values, s->model.n_writes, sizeof(*values));
 	if (!values)
 		return -ENOMEM;
 	s->values = values;
@@ -168,15 +176,13 @@ static int one_access(struct scenario *s, struct scenario_agent *agent,
 	if (!same_frame(s, offset, traced) || !type_of(s, agent, traced, &access))
 		return 0;
 	follow_value(s, offset, traced);
-	ret = coherence_access(&s->model, &access);
+	ret = put(s, &access, traced->high << 32 | traced->low);
 	if (ret == -EINVAL) {
 		complain(s, "access to 0x%llx: %u bytes", (unsigned long long)traced->linear,
 			 traced->length);
 		return 0;
 	}
 	draw(s, offset, traced->length, traced->write ? 'w' : 'f');
-	if (!ret && traced->write)
-		ret = remember_value(s, traced->high << 32 | traced->low);
 	return ret;
 }
 
@@ -196,10 +202,9 @@ static int refill(struct scenario *s)
 		if (!s->frames[offset / SCENARIO_PAGE])
 			continue;
 		zero.address = s->frames[offset / SCENARIO_PAGE] + offset % SCENARIO_PAGE;
-		ret = coherence_access(&s->model, &zero);
-		if (!ret)
-			ret = remember_value(s, 0);
+		ret = put(s, &zero, 0);
 		coherence_flush(&s->model, zero.address);
+		coherence_flush(&s->self_snoop, zero.address);
 	}
 	for (offset = 0; offset < s->size; offset++)
 		s->bytes[offset] = (struct scenario_byte){ .known = true };
@@ -215,8 +220,10 @@ static int new_phase(struct scenario_list *list, uint64_t phase)
 	int ret = 0;
 
 	for (i = 0; !ret && i < list->n; i++) {
-		for (a = 0; a < COHERENCE_N_CPUS; a++)
+		for (a = 0; a < COHERENCE_N_CPUS; a++) {
 			coherence_drain(&list->scenarios[i].model, a);
+			coherence_drain(&list->scenarios[i].self_snoop, a);
+		}
 		if (list->scenarios[i].refill_phase == phase)
 			ret = refill(&list->scenarios[i]);
 	}
@@ -249,6 +256,8 @@ static int finish(struct scenario *s)
 	int ret = coherence_finish(&s->model);
 	size_t i;
 
+	if (!ret)
+		ret = coherence_finish(&s->self_snoop);
 	for (i = 0; i < s->model.n_findings; i++) {
 		const struct coherence_finding *f = &s->model.findings[i];
 		char *drawn = &s->picture[scenario_line_of(s, f->address)];

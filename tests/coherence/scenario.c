@@ -269,6 +269,7 @@ void scenario_free(struct scenario_list *list)
 		struct scenario *s = &list->scenarios[i];
 
 		coherence_destroy(&s->model);
+		coherence_destroy(&s->self_snoop);
 		free(s->agents);
 		free(s->bytes);
 		free(s->values);

@@ -50,7 +50,8 @@ struct scenario {
 	uint64_t refill_phase;		/* "# refill": before it the frames changed hands; 0: never */
 	/* seen */
 	bool refilled;
-	struct coherence model;
+	struct coherence model;		/* what decides */
+	struct coherence self_snoop;	/* the same on a processor that does that */
 	uint64_t frames[SCENARIO_PAGES];	/* physical; 0: not seen */
 	struct scenario_byte *bytes;
 	uint64_t *values;		/* of the model's writes */

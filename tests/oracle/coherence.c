@@ -74,12 +74,13 @@ static int record_write(struct coherence *c, const struct coherence_write *write
 	return 0;
 }
 
-int coherence_init(struct coherence *c, bool device_snoops)
+int coherence_init(struct coherence *c, bool device_snoops, bool self_snoop)
 {
 	static const struct coherence_write before;
 
 	memset(c, 0, sizeof(*c));
 	c->device_snoops = device_snoops;
+	c->self_snoop = self_snoop;
 	return record_write(c, &before);
 }
 
@@ -227,6 +228,13 @@ static void invalidate(struct coherence_line *line, unsigned int keep)
 			line->cache[a].state = INVALID;
 }
 
+/* The line leaves all caches, by way of memory where it is modified. */
+static void drop(struct coherence *c, struct coherence_line *line)
+{
+	write_back(c, line);
+	invalidate(line, COHERENCE_N_CPUS);
+}
+
 /* R1, R3: the line comes from a cache that has it, a modified copy first, else from memory. */
 static struct cached *fill(struct coherence_line *line, enum coherence_agent agent)
 {
@@ -287,8 +295,11 @@ static void drain_line(struct coherence *c, struct coherence_line *line, enum co
 {
 	struct combining *buffer = &line->combining[agent];
 
-	if (buffer->valid)
-		write_out(c, line, agent, buffer->bytes, buffer->valid);
+	if (!buffer->valid)
+		return;
+	if (c->self_snoop)
+		drop(c, line);
+	write_out(c, line, agent, buffer->bytes, buffer->valid);
 	buffer->valid = 0;
 }
 
@@ -326,10 +337,8 @@ static void write_part(struct coherence *c, const struct coherence_access *acces
 
 	/* R11 */
 	if (access->agent == COHERENCE_DEVICE) {
-		if (c->device_snoops) {
-			write_back(c, part->line);
-			invalidate(part->line, COHERENCE_N_CPUS);
-		}
+		if (c->device_snoops)
+			drop(c, part->line);
 		write_memory(part, write);
 		return;
 	}
@@ -345,11 +354,9 @@ static void write_part(struct coherence *c, const struct coherence_access *acces
 		write_combining(part, access->agent, write);
 		break;
 	default:
-		/* R6, R7 */
-		if (access->uc_by_pat) {
-			write_back(c, part->line);
-			invalidate(part->line, COHERENCE_N_CPUS);
-		}
+		/* R6, R7, R13 */
+		if (access->uc_by_pat || c->self_snoop)
+			drop(c, part->line);
 		write_memory(part, write);
 		break;
 	}
@@ -376,13 +383,13 @@ static const unsigned int *read_part(struct coherence *c, const struct coherence
 		return fill(line, access->agent)->bytes;
 	case ORACLE_WC:
 		drain_line(c, line, access->agent);
+		if (c->self_snoop)
+			drop(c, line);
 		return line->memory;
 	default:
-		/* R6, R7 */
-		if (access->uc_by_pat) {
-			write_back(c, line);
-			invalidate(line, COHERENCE_N_CPUS);
-		}
+		/* R6, R7, R13 */
+		if (access->uc_by_pat || c->self_snoop)
+			drop(c, line);
 		return line->memory;
 	}
 }
@@ -455,10 +462,8 @@ void coherence_flush(struct coherence *c, uint64_t address)
 {
 	struct coherence_line *line = find_line(c, address);
 
-	if (!line)
-		return;
-	write_back(c, line);
-	invalidate(line, COHERENCE_N_CPUS);
+	if (line)
+		drop(c, line);
 }
 
 int coherence_finish(struct coherence *c)

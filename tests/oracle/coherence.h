@@ -67,6 +67,7 @@ struct coherence_line;
 
 struct coherence {
 	bool device_snoops;
+	bool self_snoop;
 	struct coherence_line *lines;
 	size_t n_lines;
 	struct coherence_write *writes;		/* [0] is the state before */
@@ -80,8 +81,11 @@ struct coherence {
 	bool out_of_memory;
 };
 
-/* 0 or -ENOMEM; @device_snoops: its accesses look into the CPUs' caches. */
-int coherence_init(struct coherence *c, bool device_snoops);
+/*
+ * 0 or -ENOMEM. @device_snoops: its accesses look into the CPUs' caches; @self_snoop:
+ * so do the CPUs' own UC and WC accesses, the best that a processor can do.
+ */
+int coherence_init(struct coherence *c, bool device_snoops, bool self_snoop);
 void coherence_destroy(struct coherence *c);
 
 /* 0, -EINVAL (length, type or agent that there is not; wraps), -ENOMEM */

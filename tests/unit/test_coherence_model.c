@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The rules of docs/coherence.md, R1 to R12, one test each or more: which reads the
+ * The rules of docs/coherence.md, R1 to R13, one test each or more: which reads the
  * model must call stale, which writes lost, and which not. Written by hand.
  */
 #include <errno.h>
@@ -30,13 +30,19 @@ static struct coherence model;
 static int setup(void **state)
 {
 	(void)state;
-	return coherence_init(&model, false);
+	return coherence_init(&model, false, false);
 }
 
 static int setup_snooping(void **state)
 {
 	(void)state;
-	return coherence_init(&model, true);
+	return coherence_init(&model, true, false);
+}
+
+static int setup_self_snoop(void **state)
+{
+	(void)state;
+	return coherence_init(&model, false, true);
 }
 
 static int teardown(void **state)
@@ -421,6 +427,39 @@ static void test_flush_too_late(void **state)
 	assert_true(stale(DEVICE, UC));
 }
 
+/* R13: with self-snoop, UC and WC accesses of CPUs look into all caches. */
+static void test_self_snoop(void **state)
+{
+	(void)state;
+	writes(GUEST, WB);
+	assert_false(stale(VMM, WC));
+	writes(GUEST, WB);
+	assert_false(stale(VMM, UC));
+	assert_false(stale(GUEST, WB));
+	writes(VMM, UC);
+	assert_false(stale(GUEST, WB));
+	writes(VMM, WC);
+	coherence_drain(&model, VMM);
+	assert_false(stale(GUEST, WB));
+	assert_false(stale(DEVICE, UC));
+	assert_int_equal(lost_at_end(), 0);
+}
+
+/* R13: write-combining buffers stay what they are, and so does the device. */
+static void test_self_snoop_device(void **state)
+{
+	(void)state;
+	writes(VMM, WC);
+	assert_true(stale(GUEST, WC));
+	coherence_drain(&model, VMM);
+	writes(GUEST, WB);
+	assert_true(stale(DEVICE, UC));
+	assert_int_equal(access_at(DEVICE, true, UC, A + 8, 8), 0);
+	assert_int_equal(access_at(GUEST, false, WB, A + 8, 8), 0);
+	assert_int_equal(model.n_stale, 3);
+	assert_int_equal(lost_at_end(), 1);
+}
+
 /* A read gets bytes of several writes: one finding for each run of bytes. */
 static void test_findings(void **state)
 {
@@ -488,6 +527,7 @@ static void test_names(void **state)
 }
 
 #define RULE(test)		cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SELF_SNOOP(test)	cmocka_unit_test_setup_teardown(test, setup_self_snoop, teardown)
 #define SNOOPING(test)		cmocka_unit_test_setup_teardown(test, setup_snooping, teardown)
 
 int main(void)
@@ -518,6 +558,8 @@ int main(void)
 		SNOOPING(test_snooping_device_buffers),
 		RULE(test_flush),
 		RULE(test_flush_too_late),
+		SELF_SNOOP(test_self_snoop),
+		SELF_SNOOP(test_self_snoop_device),
 		RULE(test_findings),
 		RULE(test_crossing),
 		RULE(test_bad_accesses),

@@ -12,8 +12,10 @@
 
 #include "coherence/scenario.h"
 
-#define SCENARIO "# scenario reads modules=stock host=wc-heap memtype=WC size=0x2000 snoop=0 accesses=7 expect=stale\n"
-#define AGENT "# agent role=guest phase=0x1001 linear=0x400000000000 size=0x1000 offset=0x1000 pat=UC-\n"
+#define SCENARIO \
+	"# scenario reads modules=stock host=wc-heap memtype=WC size=0x2000 snoop=0 accesses=7 expect=stale\n"
+#define AGENT \
+	"# agent role=guest phase=0x1001 linear=0x400000000000 size=0x1000 offset=0x1000 pat=UC-\n"
 
 static int read_text(struct scenario_list *list, const char *text)
 {
@@ -87,35 +89,58 @@ static void test_nothing_declared(void **state)
 		"# scenario b modules=stock host=wc-heap memtype=WC size=0x1000 snoop=0 accesses=7 expect=stale\n");
 }
 
+/* A line that is right but for one word: @word in place of word number @n. */
+static void refused_with(unsigned int n, const char *word)
+{
+	static const char *const words[] = { "# scenario", "a", "modules=stock", "host=a",
+					     "memtype=WC", "size=0x2000", "snoop=0", "accesses=7",
+					     "expect=none" };
+	char text[512] = "";
+	unsigned int i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		strcat(text, i == n ? word : words[i]);
+		strcat(text, " ");
+	}
+	strcat(text, "\n" AGENT);
+	refused(text);
+}
+
 static void test_bad_scenarios(void **state)
 {
+	struct scenario_list list;
+
 	(void)state;
-	refused("# scenario \n");
-	refused("# scenario modules=stock host=a memtype=WC size=0x1000 snoop=0 accesses=7 expect=none\n" AGENT);
-	/* a word is missing, unknown, there twice */
-	refused("# scenario a host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none colour=3\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none host=b\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none x\n" AGENT);
+	/* no name; one that is too long by one */
+	refused("# scenario modules=stock\n");
+	refused_with(1, "");
+	refused_with(1, "1234567890123456789012345678901234567890123456789012345678901234");
+	/* a word is missing, unknown, there twice, none */
+	refused_with(2, "");
+	refused_with(8, "");
+	refused_with(8, "expect=none colour=3");
+	refused_with(8, "expect=none host=b");
+	refused_with(8, "expect=none x");
 	/* a value is none */
-	refused("# scenario a modules=other host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host= memtype=WC size=0x2000 snoop=0 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WX size=0x2000 snoop=0 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2040 snoop=0 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x41000 snoop=0 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0 snoop=0 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=2 accesses=7 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=0 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=-1 expect=none\n" AGENT);
-	refused("# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=lost\n" AGENT);
-	/* the name is too long by one */
-	refused("# scenario 1234567890123456789012345678901234567890123456789012345678901234 modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none\n"
+	refused_with(2, "modules=other");
+	refused_with(3, "host=");
+	refused_with(4, "memtype=WX");
+	refused_with(5, "size=0x2040");
+	refused_with(5, "size=0x41000");
+	refused_with(5, "size=0");
+	refused_with(6, "snoop=2");
+	refused_with(7, "accesses=0");
+	refused_with(7, "accesses=-1");
+	refused_with(8, "expect=lost");
+	/* dmapat's modules have no excuse; the words as such are right */
+	refused("# scenario a modules=dmapat host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=stale\n"
 		AGENT);
-	/* dmapat's modules have no excuse */
-	refused("# scenario a modules=dmapat host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=stale\n" AGENT);
 	/* the same again */
 	refused(SCENARIO AGENT SCENARIO);
+	/* with nothing changed the line would do */
+	assert_int_equal(read_text(&list, "# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none\n"
+				   AGENT), 0);
+	scenario_free(&list);
 }
 
 static void test_bad_agents(void **state)
