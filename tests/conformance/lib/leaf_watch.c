@@ -187,13 +187,18 @@ static void events_read(void)
 void leaf_watch_start(void)
 {
 	static bool registered;
+	int r;
 
 	/* One that a killed run has left; busy if that still runs. */
-	if (rmdir(INSTANCE) && errno != ENOENT)
-		test_note("%s is in use: does another run watch?", INSTANCE);
-	if (mkdir(INSTANCE, 0700))
+	r = rmdir(INSTANCE);
+	if (r && errno != ENOENT)
+		test_note("%s: %s: does another run watch?", INSTANCE, strerror(errno));
+	test_assert(!r || errno == ENOENT);
+	r = mkdir(INSTANCE, 0700);
+	if (r)
 		test_note("%s: %s: is tracefs mounted, and this the root user?", INSTANCE,
 			  strerror(errno));
+	test_assert(!r);
 	pipe_fd = open(INSTANCE "/trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	test_assert(pipe_fd >= 0);
 	if (!registered)

@@ -39,48 +39,53 @@ static void group_name(const struct cell *cell, char *name, size_t size)
 		 cell->page == 2 ? "2M" : "4K", cell->bound ? "bound" : "unbound", cell->moment);
 }
 
-/* A store that must not arrive; the host's value stays. false: interrupted */
-static bool look_at_fault(const struct run *run, struct stage *stage, struct cell *cell,
-			  unsigned int page)
+/* What came of the guest's accesses. */
+struct seen {
+	bool fault[STAGE_PAGES];	/* the vCPU left with KVM_EXIT_MEMORY_FAULT */
+	bool data_ok[STAGE_PAGES];
+	unsigned int phase;		/* of the memory trace; 0: not traced */
+};
+
+/* Stores that must not arrive; the host's values stay. false: interrupted */
+static bool look_at_faults(const struct run *run, struct stage *stage, struct seen *seen)
 {
 	const struct test_memory_fault *where = vm_memory_fault(&stage->vm);
-	const uint64_t by_host = stage_value(stage);
-	int r;
 
-	*stage_host(stage, page) = by_host;
-	memset(vm_memory_fault(&stage->vm), 0, sizeof(*where));
-	r = vm_store(&stage->vm, stage_gva(stage, page), stage_value(stage));
-	if (run->interrupted)
-		return false;
-	cell->fault = r == EFAULT && stage->vm.run->exit_reason == KVM_EXIT_MEMORY_FAULT &&
-		      where->gpa >> 12 == stage_gfn(stage, page);
-	if (r && !cell->fault)
-		test_note("page %u: KVM_RUN: %s, exit reason %u, gpa 0x%llx; expected %s at 0x%llx",
-			  page, strerror(r), stage->vm.run->exit_reason,
-			  (unsigned long long)where->gpa, "KVM_EXIT_MEMORY_FAULT",
-			  (unsigned long long)stage_gfn(stage, page) << 12);
-	cell->data_ok = *stage_host(stage, page) == by_host;
+	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
+		const uint64_t by_host = stage_value(stage);
+		int r;
+
+		*stage_host(stage, page) = by_host;
+		memset(vm_memory_fault(&stage->vm), 0, sizeof(*where));
+		r = vm_store(&stage->vm, stage_gva(stage, page), stage_value(stage));
+		if (run->interrupted)
+			return false;
+		seen->fault[page] = r == EFAULT && where->gpa >> 12 == stage_gfn(stage, page) &&
+				    stage->vm.run->exit_reason == KVM_EXIT_MEMORY_FAULT;
+		if (r && !seen->fault[page])
+			test_note("page %u: KVM_RUN: %s, exit reason %u, gpa 0x%llx; expected %d at 0x%llx",
+				  page, strerror(r), stage->vm.run->exit_reason,
+				  (unsigned long long)where->gpa, KVM_EXIT_MEMORY_FAULT,
+				  (unsigned long long)stage_gfn(stage, page) << 12);
+		seen->data_ok[page] = *stage_host(stage, page) == by_host;
+	}
 	return true;
 }
 
 /* Traced where there is Bochs: EPT, and this is no real machine. */
-static int touch_traced(struct run *run, struct stage *stage, struct cell *cells,
-			bool data_ok[STAGE_PAGES])
+static int touch_traced(struct run *run, struct stage *stage, struct seen *seen)
 {
 	int r;
 
 	if (run->real_host || stage->vendor != CELL_INTEL)
-		return stage_touch(stage, data_ok);
+		return stage_touch(stage, seen->data_ok);
 	test_assert(run->phases < MAX_PHASES);
 	run->phases++;
-	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
-		cells[page].phase = trace_phase(run->phases);
-		cells[page].linear = stage_gva(stage, page);
-	}
+	seen->phase = trace_phase(run->phases);
 	trace_begin(run->phases);
 	trace_end();
 	vm_mark(&stage->vm, true);
-	r = stage_touch(stage, data_ok);
+	r = stage_touch(stage, seen->data_ok);
 	vm_mark(&stage->vm, false);
 	return r;
 }
@@ -89,19 +94,19 @@ static int touch_traced(struct run *run, struct stage *stage, struct cell *cells
  * Twice: what KVM has to do at an access is done at the first one, outside the trace.
  * false: interrupted.
  */
-static bool look_at_access(struct run *run, struct stage *stage, struct cell *cells)
+static bool look_at_accesses(struct run *run, struct stage *stage, struct seen *seen)
 {
-	bool first_ok[STAGE_PAGES], data_ok[STAGE_PAGES] = { false };
+	bool first_ok[STAGE_PAGES];
 	int r = stage_touch(stage, first_ok);
 
 	if (!r)
-		r = touch_traced(run, stage, cells, data_ok);
+		r = touch_traced(run, stage, seen);
 	if (run->interrupted)
 		return false;
 	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
-		cells[page].fault = r == EFAULT &&
+		seen->fault[page] = r == EFAULT &&
 				    stage->vm.run->exit_reason == KVM_EXIT_MEMORY_FAULT;
-		cells[page].data_ok = first_ok[page] && data_ok[page];
+		seen->data_ok[page] &= first_ok[page];
 	}
 	if (r)
 		test_note("the guest's accesses end: %s, exit reason %u", strerror(r),
@@ -141,43 +146,48 @@ static const char *judge_timing(const struct run *run, struct stage *stage,
 	       "the cost of accesses contradicts the leaf" : NULL;
 }
 
+/* One cell: prints and judges it. */
+static void group_cell_end(struct run *run, struct stage *stage, const struct cell *cell,
+			   const char *name, unsigned int page)
+{
+	const char *why = judge(cell);
+
+	cell_print(stdout, cell);
+	if (!why)
+		why = judge_timing(run, stage, cell, page);
+	if (run->interrupted)
+		return;
+	if (why)
+		test_note("%s", why);
+	test_ok(!why, "%s %s", name, oracle_type_name(cell->pat));
+	run->judged++;
+	run->wrong += !!why;
+	if (run->json)
+		cells_json_add(run->json, cell);
+}
+
 void group_run(struct run *run, struct stage *stage, const struct moment *moment, bool bound)
 {
-	const struct cell common = group_cell(stage, moment, bound);
-	struct cell cells[STAGE_PAGES];
+	struct cell cell = group_cell(stage, moment, bound);
+	struct seen seen = { 0 };
 	char name[128];
 
-	group_name(&common, name, sizeof(name));
+	group_name(&cell, name, sizeof(name));
 	if (!stage_reset(stage, bound) || !moment_make(moment, stage)) {
 		if (!run->interrupted)
 			test_ok(false, "%s: no cell could be looked at", name);
 		return;
 	}
-	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
-		cells[page] = common;
-		cells[page].pat = stage_guest_type(stage, page);
-		if (common.want_fault && !look_at_fault(run, stage, &cells[page], page))
-			return;
-	}
-	if (!common.want_fault && !look_at_access(run, stage, cells))
+	if (!(cell.want_fault ? look_at_faults(run, stage, &seen) :
+				look_at_accesses(run, stage, &seen)))
 		return;
-	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
-		struct cell *cell = &cells[page];
-		const char *why;
-
-		cell->level = leaf_now(stage_gfn(stage, page), &cell->spte);
-		cell_print(stdout, cell);
-		why = judge(cell);
-		if (!why)
-			why = judge_timing(run, stage, cell, page);
-		if (run->interrupted)
-			return;
-		if (why)
-			test_note("%s", why);
-		test_ok(!why, "%s %s", name, oracle_type_name(cell->pat));
-		run->judged++;
-		run->wrong += !!why;
-		if (run->json)
-			cells_json_add(run->json, cell);
+	for (unsigned int page = 0; page < STAGE_PAGES && !run->interrupted; page++) {
+		cell.pat = stage_guest_type(stage, page);
+		cell.fault = seen.fault[page];
+		cell.data_ok = seen.data_ok[page];
+		cell.level = leaf_now(stage_gfn(stage, page), &cell.spte);
+		cell.phase = seen.phase;
+		cell.linear = seen.phase ? stage_gva(stage, page) : 0;
+		group_cell_end(run, stage, &cell, name, page);
 	}
 }

@@ -148,6 +148,14 @@ static void take_references(struct timing_refs *refs)
 		run.timing = refs;
 }
 
+static void end_json(const char *path)
+{
+	int r = run.json ? cells_json_close(run.json) : 0;
+
+	if (r)
+		test_ok(false, "--json %s: %s", path, strerror(r));
+}
+
 int main(int argc, char **argv)
 {
 	static struct timing_refs refs;
@@ -155,7 +163,6 @@ int main(int argc, char **argv)
 	struct options options;
 	char why[HOST_WHY];
 	uint64_t pat;
-	int r;
 
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_RUN:
@@ -168,11 +175,6 @@ int main(int argc, char **argv)
 	case OPTIONS_BAD:
 		return EXIT_USAGE;
 	}
-	puts("KTAP version 1");
-	if (!host_ready(why) || !host_modules(&modules, why) || !host_pat(&pat, why)) {
-		printf("Bail out! %s\n", why);
-		return EXIT_FAILURE;
-	}
 	if (options.json) {
 		run.json = cells_json_open(options.json);
 		if (!run.json) {
@@ -180,6 +182,12 @@ int main(int argc, char **argv)
 				strerror(errno));
 			return EXIT_USAGE;
 		}
+	}
+	puts("KTAP version 1");
+	if (!host_ready(why) || !host_modules(&modules, why) || !host_pat(&pat, why)) {
+		printf("Bail out! %s\n", why);
+		end_json(options.json);
+		return EXIT_FAILURE;
 	}
 	catch_signals();
 	run.real_host = options.host;
@@ -191,11 +199,7 @@ int main(int argc, char **argv)
 		test_ok(false, "there is something to judge");
 
 	printf("# cells: %u judged, %u wrong\n", run.judged, run.wrong);
-	if (run.json) {
-		r = cells_json_close(run.json);
-		if (r)
-			test_ok(false, "--json %s: %s", options.json, strerror(r));
-	}
+	end_json(options.json);
 	if (run.interrupted) {
 		puts("Bail out! interrupted");
 		return EXIT_INTERRUPTED;

@@ -108,21 +108,21 @@ static int move_slot_back(struct stage *stage)
 }
 
 const struct moment moments[] = {
-	{ "first-touch",	{ NULL },					0 },
-	{ "bound-again",	{ touch, unbind, bind },			MOMENT_BOUND },
-	{ "unbound-again",	{ bind, touch, unbind },			MOMENT_UNBOUND | MOMENT_BINDS },
-	{ "beside-bound",	{ bind_beside },				MOMENT_UNBOUND | MOMENT_BINDS },
-	{ "exporter-moved",	{ touch, move },				0 },
-	{ "hva-remapped",	{ touch, remap },				MOMENT_STALE },
-	{ "hva-remapped-bound",	{ touch, remap, bind },				MOMENT_BOUND },
-	{ "dirty-log-on",	{ touch, log_on },				MOMENT_SPLIT },
-	{ "dirty-log-cleared",	{ touch, log_on, touch, log_clear },		MOMENT_SPLIT },
-	{ "dirty-log-off",	{ touch, log_on, touch, log_clear, log_off },	0 },
-	{ "pat-changed",	{ touch, change_pat },				0 },
-	{ "mtrrs-changed",	{ touch, change_mtrrs, fault_anew },		0 },
-	{ "slot-moved",		{ touch, move_slot },				0 },
-	{ "slot-moved-back",	{ touch, move_slot, touch, move_slot_back },	0 },
-	{ NULL,			{ NULL },					0 },
+	{ "first-touch",	0,		{ NULL } },
+	{ "bound-again",	MOMENT_BOUND,	{ touch, unbind, bind } },
+	{ "unbound-again",	MOMENT_UNBOUND,	{ bind, touch, unbind } },
+	{ "beside-bound",	MOMENT_UNBOUND,	{ bind_beside } },
+	{ "exporter-moved",	0,		{ touch, move } },
+	{ "hva-remapped",	MOMENT_STALE,	{ touch, remap } },
+	{ "hva-remapped-bound",	MOMENT_BOUND,	{ touch, remap, bind } },
+	{ "dirty-log-on",	MOMENT_SPLIT,	{ touch, log_on } },
+	{ "dirty-log-cleared",	MOMENT_SPLIT,	{ touch, log_on, touch, log_clear } },
+	{ "dirty-log-off",	0,		{ touch, log_on, touch, log_clear, log_off } },
+	{ "pat-changed",	0,		{ touch, change_pat } },
+	{ "mtrrs-changed",	0,		{ touch, change_mtrrs, fault_anew } },
+	{ "slot-moved",		0,		{ touch, move_slot } },
+	{ "slot-moved-back",	0,		{ touch, move_slot, touch, move_slot_back } },
+	{ NULL,			0,		{ NULL } },
 };
 
 static bool has_step(const struct moment *moment, int (*step)(struct stage *))
@@ -142,7 +142,7 @@ const char *moment_excluded(const struct moment *moment, const struct exporter *
 		return "the page is not bound";
 	if (moment->flags & MOMENT_UNBOUND && bound)
 		return "the page is bound";
-	if (stock && (bound || moment->flags & MOMENT_BINDS))
+	if (stock && (bound || has_step(moment, bind) || has_step(moment, bind_beside)))
 		return "stock modules have no bindings";
 	if (has_step(moment, move) && !exporter->source->move)
 		return "this exporter's buffers do not move";

@@ -15,16 +15,15 @@
 enum moment_flag {
 	MOMENT_BOUND = 1 << 0,		/* of bound pages alone */
 	MOMENT_UNBOUND = 1 << 1,	/* of unbound pages alone */
-	MOMENT_BINDS = 1 << 2,		/* one of its steps binds */
-	MOMENT_SPLIT = 1 << 3,		/* leaves of 4 KiB, whatever the exporter allows */
-	MOMENT_STALE = 1 << 4,		/* a bound page does not hold any more */
+	MOMENT_SPLIT = 1 << 2,		/* leaves of 4 KiB, whatever the exporter allows */
+	MOMENT_STALE = 1 << 3,		/* bindings do not hold any more: want a fault */
 };
 
 struct moment {
 	const char *name;
+	unsigned int flags;		/* enum moment_flag */
 	/* In order, up to the first NULL; each returns 0 or errno. */
 	int (*steps[MOMENT_STEPS])(struct stage *stage);
-	unsigned int flags;		/* enum moment_flag */
 };
 
 /* The table; ends with an entry without a name. */

@@ -289,8 +289,12 @@ static int undo(struct stage *stage)
 
 void stage_drop(struct stage *stage)
 {
-	int r = undo(stage);
+	int r;
 
+	/* A signal ends the vCPU's run; what is undone stays so. */
+	do {
+		r = undo(stage);
+	} while (r == EINTR);
 	if (r)
 		test_note("%s: the last state is not undone: %s", stage->exporter->name, strerror(r));
 	test_assert(!r);
