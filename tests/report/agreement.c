@@ -114,12 +114,12 @@ static const struct traced_place *look_up(struct agreement *agreement, const cha
 	found = traced_find(traced, place->phase, place->linear);
 	if (!found->loads && !found->stores) {
 		why_add(&agreement->why, "the trace has no access of %s at phase 0x%" PRIx64
-		      " linear 0x%" PRIx64, who, place->phase, place->linear);
+			" linear 0x%" PRIx64, who, place->phase, place->linear);
 		return NULL;
 	}
 	if (found->mixed)
 		why_add(&agreement->why, "%s accessed it as %s and as %s", who,
-		      oracle_type_name(found->view.type), oracle_type_name(found->other.type));
+			oracle_type_name(found->view.type), oracle_type_name(found->other.type));
 	return found;
 }
 
@@ -139,13 +139,13 @@ static void look_up_all(struct agreement *agreement, const struct traced *traced
 		return;
 	if (!guest->view.has_leaf) {
 		why_add(&agreement->why, "the trace has no EPT leaf for the guest's access at linear 0x%"
-		      PRIx64, agreement->guest.linear);
+			PRIx64, agreement->guest.linear);
 		return;
 	}
 	pat = judge_traced_pat(&guest->view, agreement->guest_pat);
 	if (agreement->guest_pat != ORACLE_INVALID && pat != agreement->guest_pat)
 		why_add(&agreement->why, "the guest's type is %s by the trace, its tables select %s",
-		      oracle_type_name(pat), oracle_type_name(agreement->guest_pat));
+			oracle_type_name(pat), oracle_type_name(agreement->guest_pat));
 	agreement->answers[ANSWER_GUEST] = oracle_ept_effective(&guest->view.leaf, pat);
 }
 
@@ -161,7 +161,7 @@ static void combine_guest(struct agreement *agreement)
 
 	if (!cell_leaf(&cell, &leaf))
 		why_add(&agreement->why, "no leaf (spte 0x%" PRIx64 " level %u)", agreement->spte,
-		      agreement->level);
+			agreement->level);
 	else
 		agreement->answers[ANSWER_GUEST] = cell_effective(&cell, &leaf);
 }
@@ -182,15 +182,15 @@ static void compare(struct agreement *agreement)
 		    as_counted(agreement->answers[i]) == type)
 			continue;
 		why_add(&agreement->why, "%s %s is not memtype %s", answer_names[i],
-		      oracle_type_name(agreement->answers[i]), oracle_type_name(type));
+			oracle_type_name(agreement->answers[i]), oracle_type_name(type));
 		agree = false;
 	}
 	if (agree)
 		return;
 	for (i = 0; i < N_ANSWERS; i++)
 		why_add(&agreement->why, "%s=%s", answer_names[i],
-		      agreement->answers[i] == ORACLE_INVALID ? "-" :
-		      oracle_type_name(agreement->answers[i]));
+			agreement->answers[i] == ORACLE_INVALID ? "-" :
+			oracle_type_name(agreement->answers[i]));
 }
 
 /* What a buffer of bind=require must have an answer to: else there is nothing to compare. */

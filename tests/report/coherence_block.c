@@ -10,6 +10,8 @@
 
 #include "fields.h"
 
+#define HEAD	"scenario "
+#define PICTURE	"lines "
 #define LINES	".wfSL"
 
 static bool parse_head(const char *text, struct coherence_block *block)
@@ -54,37 +56,49 @@ void coherence_free(struct coherence_block *block)
 	texts_free(&block->findings);
 }
 
+/* The block that the lines belong to; open: there is one. */
+struct reader {
+	struct coherence_block block;
+	bool open;
+};
+
+/* false: the line is not understood. */
+static bool take_line(struct reader *reader, const char *line)
+{
+	if (!strncmp(line, HEAD, strlen(HEAD))) {
+		reader->open = parse_head(line + strlen(HEAD), &reader->block);
+		return reader->open;
+	}
+	if (!reader->open)
+		return false;
+	if (strncmp(line, PICTURE, strlen(PICTURE)))
+		texts_add(&reader->block.findings, "%s", line);
+	else if (!reader->block.lines)
+		reader->block.lines = copy_text(line + strlen(PICTURE));
+	else
+		return false;
+	return true;
+}
+
 void coherence_read(FILE *file, void (*add)(void *arg, const struct coherence_block *block),
 		    void (*bad)(void *arg, const char *line), void *arg)
 {
-	struct coherence_block block;
-	bool open = false;
+	struct reader reader = { .open = false };
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t length;
 
 	while ((length = getline(&line, &size, file)) >= 0) {
-		bool whole = length && line[length - 1] == '\n';
+		bool whole = line[length - 1] == '\n';
 
 		line[strcspn(line, "\r\n")] = '\0';
-		if (!whole) {
+		if (reader.open && !strncmp(line, HEAD, strlen(HEAD)))
+			add(arg, &reader.block);
+		if (!take_line(&reader, line) || !whole)
 			bad(arg, line);
-		} else if (!strncmp(line, "scenario ", 9)) {
-			if (open)
-				add(arg, &block);
-			open = parse_head(line + 9, &block);
-			if (!open)
-				bad(arg, line);
-		} else if (!strncmp(line, "lines ", 6) && open && !block.lines) {
-			block.lines = copy_text(line + 6);
-		} else if (*line && open) {
-			texts_add(&block.findings, "%s", line);
-		} else if (*line) {
-			bad(arg, line);
-		}
 	}
-	if (open)
-		add(arg, &block);
+	if (reader.open)
+		add(arg, &reader.block);
 	free(line);
 }
 
@@ -99,21 +113,22 @@ void coherence_judge(struct coherence_block *block)
 		why_add(&block->why, "0 stale reads and 0 lost writes, expected some");
 	if (!block->expect_stale && found)
 		why_add(&block->why, "%" PRIu64 " stale reads and %" PRIu64 " lost writes, expected none",
-		      block->stale, block->lost);
+			block->stale, block->lost);
 	/* whatever the scenario expects */
 	if (block->dmapat && block->expect_stale)
 		why_add(&block->why, "expect=stale with dmapat's modules, where none may be");
 	if (!block->accesses || !block->reads || block->reads > block->accesses)
 		why_add(&block->why, "%" PRIu64 " accesses, %" PRIu64 " of them reads: nothing was looked at",
-		      block->accesses, block->reads);
+			block->accesses, block->reads);
 	if (!*lines || lines[strspn(lines, LINES)])
 		why_add(&block->why, "picture '%.20s', expected characters of '" LINES "'", lines);
 	/* the picture is of the same accesses as the counts */
 	if ((!block->stale && strchr(lines, 'S')) || (!block->lost && strchr(lines, 'L')) ||
 	    (found && !strpbrk(lines, "SL")))
 		why_add(&block->why, "picture and counts disagree: stale=%" PRIu64 " lost=%" PRIu64,
-		      block->stale, block->lost);
+			block->stale, block->lost);
 	if (block->findings.n < found)
-		why_add(&block->why, "%zu findings are named, expected %" PRIu64, block->findings.n, found);
+		why_add(&block->why, "%zu findings are named, expected %" PRIu64,
+			block->findings.n, found);
 	block->ok = !*block->why.text;
 }

@@ -133,8 +133,8 @@ void grid_make(struct grid *grid, const struct machine *machine)
 	add_columns(grid);
 	if (!grid->n_rows)
 		return;
-	grid->cells = calloc(index_of(grid, grid->n_rows, 0, 0, 0), sizeof(*grid->cells));
-	if (!grid->cells) {
+	grid->squares = calloc(index_of(grid, grid->n_rows, 0, 0, 0), sizeof(*grid->squares));
+	if (!grid->squares) {
 		fputs("conformance-report: out of memory\n", stderr);
 		exit(2);
 	}
@@ -144,8 +144,8 @@ void grid_make(struct grid *grid, const struct machine *machine)
 		column = column_of(&verdict->cell);
 		at = index_of(grid, find_row(grid, &verdict->cell), find_column(grid, &column),
 			      find_moment(grid, verdict->cell.moment), find_pat(verdict->cell.pat));
-		if (!grid->cells[at] || !verdict->ok)
-			grid->cells[at] = verdict;
+		if (!grid->squares[at].verdict || !verdict->ok)
+			grid->squares[at].verdict = verdict;
 	}
 }
 
@@ -153,14 +153,14 @@ void grid_free(struct grid *grid)
 {
 	free(grid->rows);
 	free(grid->moments);
-	free(grid->cells);
+	free(grid->squares);
 	memset(grid, 0, sizeof(*grid));
 }
 
 const struct verdict *grid_cell(const struct grid *grid, size_t row, size_t column,
 				size_t moment, size_t pat)
 {
-	return grid->cells[index_of(grid, row, column, moment, pat)];
+	return grid->squares[index_of(grid, row, column, moment, pat)].verdict;
 }
 
 const char *grid_no_cell(const struct grid *grid, size_t row, size_t column, size_t moment)

@@ -28,6 +28,11 @@ struct grid_column {
 /* The columns that there may be: each module set, unbound and bound. */
 #define GRID_COLUMNS	8
 
+/* NULL: there is no such cell. */
+struct grid_square {
+	const struct verdict *verdict;
+};
+
 struct grid {
 	const struct machine *machine;
 	struct grid_row *rows;
@@ -36,7 +41,7 @@ struct grid {
 	size_t n_columns;	/* those that have cells */
 	const char **moments;
 	size_t n_moments;
-	const struct verdict **cells;	/* see grid_cell() */
+	struct grid_square *squares;	/* see grid_cell() */
 };
 
 /* The grid points into the machine. */

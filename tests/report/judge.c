@@ -28,30 +28,46 @@ static const char *view_text(const struct traced_view *view, char text[96])
 /* What the trace must have for an access that the cell wants and got. */
 static void judge_view(struct verdict *verdict, const struct traced_view *view)
 {
-	char seen_text[CELL_LEAF_TEXT], wanted_text[CELL_LEAF_TEXT];
+	char seen[CELL_LEAF_TEXT], other[CELL_LEAF_TEXT];
 	const struct cell *cell = &verdict->cell;
 	struct oracle_leaf expected, reported;
+	struct why *why = &verdict->why;
 	enum oracle_type pat;
 
-	cell_expected_leaf(cell, &expected);
-	cell_leaf_text(&view->leaf, seen_text);
+	cell_leaf_text(&view->leaf, seen);
 	pat = judge_traced_pat(view, cell->pat);
 	if (pat != cell->pat)
-		why_add(&verdict->why, "the guest's type is %s by the trace, its tables select %s",
-		      oracle_type_name(pat), oracle_type_name(cell->pat));
+		why_add(why, "the guest's type is %s by the trace, its tables select %s: its access is %s, expected %s",
+			oracle_type_name(pat), oracle_type_name(cell->pat),
+			oracle_type_name(verdict->effective),
+			oracle_type_name(cell_expected(cell)));
+	cell_expected_leaf(cell, &expected);
 	if (!cell_leaf_agrees(&view->leaf, &expected))
-		why_add(&verdict->why, "leaf %s by the trace, expected %s", seen_text,
-		      cell_leaf_text(&expected, wanted_text));
-	if (verdict->effective != cell_expected(cell))
-		why_add(&verdict->why, "effective type %s by the trace, expected %s",
-		      oracle_type_name(verdict->effective),
-		      oracle_type_name(cell_expected(cell)));
-	if (!cell_leaf(cell, &reported))
-		return;		/* verdict_by_tracepoints() has said so */
-	if (!cell_leaf_agrees(&view->leaf, &reported) || view->leaf.address != reported.address)
-		why_add(&verdict->why, "leaf %s at 0x%" PRIx64 " by the trace, %s at 0x%" PRIx64
-		      " by the tracepoints", seen_text, view->leaf.address,
-		      cell_leaf_text(&reported, wanted_text), reported.address);
+		why_add(why, "the trace has leaf %s, expected %s", seen,
+			cell_leaf_text(&expected, other));
+	/* that there is no leaf in the tracepoints has been said */
+	if (cell_leaf(cell, &reported) &&
+	    (!cell_leaf_agrees(&view->leaf, &reported) || view->leaf.address != reported.address))
+		why_add(why, "the trace has leaf %s at 0x%" PRIx64 ", the tracepoints %s at 0x%" PRIx64,
+			seen, view->leaf.address, cell_leaf_text(&reported, other),
+			reported.address);
+}
+
+/* A cell that faulted must have no access in the trace, all others a load and a store. */
+static void judge_counts(struct verdict *verdict, const struct traced_place *place)
+{
+	struct why *why = &verdict->why;
+
+	if (place->users > 1)
+		why_add(why, "phase 0x%" PRIx64 " linear 0x%" PRIx64 " is that of %u cells, expected 1",
+			place->phase, place->linear, place->users);
+	if (verdict->cell.fault && (place->loads || place->stores))
+		why_add(why, "KVM_EXIT_MEMORY_FAULT, but the trace has %lu loads and %lu stores",
+			place->loads, place->stores);
+	if (!verdict->cell.fault && (!place->loads || !place->stores))
+		why_add(why, "not traced: %lu loads and %lu stores at phase 0x%" PRIx64
+			" linear 0x%" PRIx64 ", expected some of both", place->loads,
+			place->stores, place->phase, place->linear);
 }
 
 static void judge_place(struct verdict *verdict, const struct traced_place *place)
@@ -59,27 +75,15 @@ static void judge_place(struct verdict *verdict, const struct traced_place *plac
 	const struct cell *cell = &verdict->cell;
 	char first[96], other[96];
 
-	if (place->users > 1)
-		why_add(&verdict->why, "phase 0x%" PRIx64 " linear 0x%" PRIx64 " is that of %u cells, expected 1",
-		      place->phase, place->linear, place->users);
-	if (cell->fault) {
-		if (place->loads || place->stores)
-			why_add(&verdict->why, "KVM_EXIT_MEMORY_FAULT, but the trace has %lu loads and %lu stores",
-			      place->loads, place->stores);
-		return;
-	}
-	if (!place->loads || !place->stores)
-		why_add(&verdict->why, "the trace has %lu loads and %lu stores at phase 0x%" PRIx64
-		      " linear 0x%" PRIx64 ", expected some of both", place->loads,
-		      place->stores, place->phase, place->linear);
-	if (!place->loads && !place->stores)
+	judge_counts(verdict, place);
+	if (cell->fault || (!place->loads && !place->stores))
 		return;
 	if (place->mixed)
 		why_add(&verdict->why, "one access went through %s, another through %s",
-		      view_text(&place->view, first), view_text(&place->other, other));
+			view_text(&place->view, first), view_text(&place->other, other));
 	if (!place->view.has_leaf) {
 		why_add(&verdict->why, "the trace has no EPT leaf for the access at linear 0x%" PRIx64,
-		      place->linear);
+			place->linear);
 		return;
 	}
 	verdict->has_leaf = true;

@@ -68,8 +68,10 @@ void page_agreement(FILE *out, const struct machine *machines, size_t n)
 
 	for (i = 0; i < n; i++)
 		count += machines[i].n_agreements;
+	fputs("<section id=agreement>\n", out);
+	fputs(page_about_agreement, out);
 	if (!count) {
-		fputs("<p>No machine reported a buffer.</p>\n", out);
+		fputs("<p>No machine reported a buffer.</p></section>\n", out);
 		return;
 	}
 	fputs("<table class=cards><thead><tr><th>exporter<th>CPU<th>stage<th>bind", out);
@@ -79,5 +81,5 @@ void page_agreement(FILE *out, const struct machine *machines, size_t n)
 	for (i = 0; i < n; i++)
 		for (j = 0; j < machines[i].n_agreements; j++)
 			print_agreement(out, machines[i].cpu, &machines[i].agreements[j]);
-	fputs("</table>\n", out);
+	fputs("</table></section>\n", out);
 }

@@ -162,6 +162,8 @@ void page_coherence(FILE *out, const struct machine *machines, size_t n)
 	bool any = false;
 	size_t i;
 
+	fputs("<section id=coherence>\n", out);
+	fputs(page_about_coherence, out);
 	for (i = 0; i < n; i++) {
 		if (!machines[i].n_blocks)
 			continue;
@@ -170,4 +172,5 @@ void page_coherence(FILE *out, const struct machine *machines, size_t n)
 	}
 	if (!any)
 		fputs("<p>No machine traced a scenario.</p>\n", out);
+	fputs("</section>\n", out);
 }

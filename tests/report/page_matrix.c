@@ -5,11 +5,12 @@
  */
 #include <string.h>
 
+#include "cached.h"
 #include "grid.h"
 #include "html.h"
 #include "page.h"
 
-/* Mismatches that are shown without opening the rest. */
+/* Groups of mismatches that are shown without opening the rest. */
 #define N_SHOWN	20
 
 /* What a square says, from the harmless to what must be seen first. */
@@ -29,12 +30,6 @@ static const char *const square_classes[] = {
 	[SQUARE_WC] = "w", [SQUARE_ALIAS] = "a", [SQUARE_HAZARD] = "h", [SQUARE_WRONG] = "x",
 };
 
-static bool is_hazard(const struct verdict *verdict)
-{
-	return oracle_type_cacheable(verdict->effective) &&
-	       !oracle_type_cacheable(verdict->cell.memtype);
-}
-
 static enum square square_of(const struct verdict *verdict)
 {
 	if (!verdict)
@@ -43,7 +38,7 @@ static enum square square_of(const struct verdict *verdict)
 		return SQUARE_WRONG;
 	if (verdict->cell.fault)
 		return SQUARE_FAULT;
-	if (is_hazard(verdict))
+	if (cached_hazard(verdict))
 		return SQUARE_HAZARD;
 	if (oracle_type_cacheable(verdict->effective))
 		return SQUARE_CACHED;
@@ -182,7 +177,8 @@ static void print_head(FILE *out, const struct grid *grid)
 {
 	size_t column, pat;
 
-	fputs("<div class=\"line head\"><span class=name>exporter <small>guest PAT:</small></span>", out);
+	fputs("<div class=\"line head\"><span class=name>exporter <small>guest PAT:</small></span>",
+	      out);
 	for (column = 0; column < grid->n_columns; column++) {
 		begin_group(out, grid, column);
 		for (pat = 0; pat < GRID_PATS; pat++)
@@ -192,20 +188,38 @@ static void print_head(FILE *out, const struct grid *grid)
 	fputs("</div>\n", out);
 }
 
-static void print_mismatch(FILE *out, const struct verdict *verdict)
+/* Cells that differ in the guest's PAT alone stand together. */
+static bool same_but_pat(const struct cell *a, const struct cell *b)
 {
-	const struct cell *cell = &verdict->cell;
+	return a->modules == b->modules && a->bound == b->bound && a->page == b->page &&
+	       !strcmp(a->host, b->host) && !strcmp(a->moment, b->moment);
+}
+
+/* Prints the mismatches that stand together with number @first; returns the next number. */
+static size_t print_mismatches(FILE *out, const struct machine *machine, size_t first)
+{
+	const struct verdict *verdicts = machine->verdicts;
+	const struct cell *cell = &verdicts[first].cell;
 	const struct grid_column column = { cell->modules, cell->bound };
+	size_t i;
 
 	fputs("<li><b>", out);
 	html_text(out, cell->host);
-	fprintf(out, " %s, guest %s</b>, %s, ", verdict_size(cell), oracle_type_name(cell->pat),
-		grid_column_name(&column));
+	fprintf(out, " %s, %s, ", verdict_size(cell), grid_column_name(&column));
 	html_text(out, cell->moment);
-	fprintf(out, ": seen <b>%s</b>, expected <b>%s</b><br>", verdict_effective(verdict),
-		verdict_expected(verdict));
-	html_element(out, "small", verdict->why.text);
+	fputs("</b>:", out);
+	for (i = first; i < machine->n_verdicts; i++) {
+		if (verdicts[i].ok)
+			continue;
+		if (!same_but_pat(&verdicts[i].cell, cell))
+			break;
+		fprintf(out, "<br>guest %s: seen <b>%s</b>, expected <b>%s</b>. ",
+			oracle_type_name(verdicts[i].cell.pat), verdict_effective(&verdicts[i]),
+			verdict_expected(&verdicts[i]));
+		html_element(out, "small", verdicts[i].why.text);
+	}
 	fputs("</li>\n", out);
+	return i;
 }
 
 static void print_wrong(FILE *out, const struct machine *machine)
@@ -220,27 +234,29 @@ static void print_wrong(FILE *out, const struct machine *machine)
 		machine->problems.n);
 	for (i = 0; i < machine->problems.n; i++)
 		html_element(out, "li", machine->problems.texts[i]);
-	for (i = 0; i < machine->n_verdicts; i++) {
-		if (machine->verdicts[i].ok)
+	for (i = 0; i < machine->n_verdicts;) {
+		if (machine->verdicts[i].ok) {
+			i++;
 			continue;
+		}
 		if (shown++ == N_SHOWN)
-			fprintf(out, "</ul><details><summary>%zu more</summary><ul>\n",
-				wrong - N_SHOWN);
-		print_mismatch(out, &machine->verdicts[i]);
+			fputs("</ul><details><summary>and more</summary><ul>\n", out);
+		i = print_mismatches(out, machine, i);
 	}
 	fputs(shown > N_SHOWN ? "</ul></details></div>\n" : "</ul></div>\n", out);
 }
 
-/* How many accesses to UC and WC memory the guest would do through its cache. */
-static void print_hazards(FILE *out, const struct grid *grid)
+/* Counts of each rule in force. */
+static void print_counts(FILE *out, const struct grid *grid)
 {
 	const struct machine *machine = grid->machine;
 	size_t column, i;
 
-	fputs("<table class=sum><thead><tr><th>modules<th>cells<th>mismatches"
-	      "<th>UC and WC memory that the guest would cache</thead>\n", out);
+	fputs("<table class=\"cards sum\"><thead><tr><th>modules<th>cells<th>mismatches", out);
+	fputs("<th>UC and WC memory that the guest would cache</thead>\n", out);
 	for (column = 0; column < grid->n_columns; column++) {
-		unsigned int cells = 0, wrong = 0, uncached = 0, hazards = 0;
+		unsigned int cells = 0, wrong = 0;
+		struct cached cached = { 0 };
 
 		for (i = 0; i < machine->n_verdicts; i++) {
 			const struct verdict *verdict = &machine->verdicts[i];
@@ -250,14 +266,14 @@ static void print_hazards(FILE *out, const struct grid *grid)
 				continue;
 			cells++;
 			wrong += !verdict->ok;
-			uncached += !verdict->cell.fault &&
-				    !oracle_type_cacheable(verdict->cell.memtype);
-			hazards += !verdict->cell.fault && is_hazard(verdict);
+			cached_add(&cached, verdict);
 		}
-		fprintf(out, "<tr><th scope=row>%s<td>%u<td%s>%u<td><meter max=%u value=%u></meter> %u of %u\n",
+		fprintf(out, "<tr><th scope=row>%s<td data-h=cells>%u<td data-h=mismatches%s>%u",
 			grid_column_name(&grid->columns[column]), cells,
-			wrong ? " class=bad" : "", wrong, uncached ? uncached : 1, hazards,
-			hazards, uncached);
+			wrong ? " class=bad" : "", wrong);
+		fputs("<td data-h=cached>", out);
+		cached_print(out, &cached);
+		fputc('\n', out);
 	}
 	fputs("</table>\n", out);
 }
@@ -270,7 +286,7 @@ void page_matrix(FILE *out, const struct machine *machine)
 	print_wrong(out, machine);
 	grid_make(&grid, machine);
 	if (grid.n_rows) {
-		print_hazards(out, &grid);
+		print_counts(out, &grid);
 		fputs("<div class=matrix>\n", out);
 		print_head(out, &grid);
 		for (i = 0; i < grid.n_rows; i++)

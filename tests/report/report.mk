@@ -7,7 +7,7 @@ $(B)/tests/report/%.o: tests/report/%.c
 	@mkdir -p $(@D)
 	$(call step,CC)$(CC) $(T_CFLAGS) -c $< -o $@
 
-$(B)/tests/report/style.o: tests/report/style.S tests/report/style.css
+$(B)/tests/report/parts.o: tests/report/parts.S $(wildcard tests/report/*.css tests/report/*.html)
 	@mkdir -p $(@D)
 	$(call step,AS)$(CC) -c $< -o $@
 
