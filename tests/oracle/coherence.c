@@ -235,7 +235,7 @@ static void drop(struct coherence *c, struct coherence_line *line)
 	invalidate(line, COHERENCE_N_CPUS);
 }
 
-/* R1, R3: the line comes from a cache that has it, a modified copy first, else from memory. */
+/* R1, R3: the line comes from a cache that has it, else from memory. Copies are all the same. */
 static struct cached *fill(struct coherence_line *line, enum coherence_agent agent)
 {
 	struct cached *own = &line->cache[agent], *source = NULL;
@@ -243,12 +243,9 @@ static struct cached *fill(struct coherence_line *line, enum coherence_agent age
 
 	if (own->state != INVALID)
 		return own;
-	for (a = 0; a < COHERENCE_N_CPUS; a++) {
-		struct cached *other = &line->cache[a];
-
-		if (other->state != INVALID && (!source || is_dirty(other)))
-			source = other;
-	}
+	for (a = 0; a < COHERENCE_N_CPUS && !source; a++)
+		if (line->cache[a].state != INVALID)
+			source = &line->cache[a];
 	if (source) {
 		memcpy(own->bytes, source->bytes, sizeof(own->bytes));
 		source->state = is_dirty(source) ? OWNED : SHARED;

@@ -132,6 +132,16 @@ static void test_write_back(void **state)
 	assert_false(stale(DEVICE, UC));
 }
 
+/* R2: it fills the line first, with what memory has. */
+static void test_write_fills(void **state)
+{
+	(void)state;
+	writes(DEVICE, UC);
+	assert_int_equal(access_at(GUEST, true, WB, A + 8, 8), 0);
+	assert_false(stale(GUEST, WB));
+	assert_int_equal(lost_at_end(), 0);
+}
+
 /* R3: WB caches of CPUs agree with each other. */
 static void test_cpus_agree(void **state)
 {
@@ -160,6 +170,8 @@ static void test_shared_modified(void **state)
 	writes(GUEST, WB);
 	assert_false(stale(VMM, WB));
 	assert_true(stale(DEVICE, UC));
+	assert_int_equal(lost_at_end(), 0);
+	assert_false(stale(DEVICE, UC));
 }
 
 /* R3: a line comes from another cache, even if memory has newer bytes. */
@@ -178,9 +190,9 @@ static void test_write_through(void **state)
 	assert_false(stale(GUEST, WT));
 	writes(GUEST, WT);
 	assert_false(stale(DEVICE, UC));
-	assert_false(stale(GUEST, WT));
 	writes(DEVICE, UC);
 	assert_true(stale(GUEST, WT));
+	assert_int_equal(model.findings[0].got, 1);
 	assert_int_equal(lost_at_end(), 0);
 }
 
@@ -536,6 +548,7 @@ int main(void)
 		RULE(test_fill_stays),
 		RULE(test_fill_is_a_line),
 		RULE(test_write_back),
+		RULE(test_write_fills),
 		RULE(test_cpus_agree),
 		RULE(test_shared_modified),
 		RULE(test_supplied_by_cache),

@@ -250,6 +250,49 @@ static void test_lost(void **state)
 	expect_block(block);
 }
 
+/* Which of several marks a line gets: stale before lost, read before written. */
+static void test_picture(void **state)
+{
+	(void)state;
+	guest_and_device("none");
+	agent("guest2", 3, "");
+	guest_writes(STOCK, "WC");
+	begin(2);
+	access_at("RD", HVA + 0x40, 4, "WC", "0x00000000");
+	access_at("WR", HVA + 0x40, 4, "WC", "0x00000001");
+	access_at("WR", HVA + 16, 4, "WC", "0x00000007");
+	end();
+	begin(3);
+	walk(STOCK);
+	access_at("RD", GVA + 16, 4, "WC", "0x00000007");
+	end();
+	expect_stale(1);
+	assert_int_equal(list.scenarios[0].model.n_lost, 1);
+	assert_string_equal(list.scenarios[0].picture, "Sf.." DOTS_60);
+}
+
+/* The agents' ranges are parts of the buffer; its pages need not be neighbours. */
+static void test_offset(void **state)
+{
+	(void)state;
+	log_text[0] = '\0';
+	trace_text[0] = '\0';
+	log_line("# scenario s modules=stock host=h memtype=WC size=0x2000 snoop=0 accesses=2 expect=stale\n");
+	log_line("# agent role=guest phase=1 linear=0x%llx size=0x1000 offset=0x1000\n", GVA);
+	log_line("# agent role=vmm phase=2 linear=0x%llx size=0x2000 offset=0\n", HVA);
+	guest_writes(STOCK, "WC");
+	begin(2);
+	access_at("RD", HVA + 0x1000, 8, "WC", V);
+	trace_lines("[CPU0 RD]: LIN 0x%016llx PHY 0x000005aeabc0 (len=8, WC): 0x0 0x0\r\n",
+		    HVA + 0xbc0);
+	end();
+	expect_stale(1);
+	assert_true(replay_ok(&list.scenarios[0]));
+	assert_int_equal(strlen(list.scenarios[0].picture), 128);
+	assert_int_equal(strcspn(list.scenarios[0].picture, "f"), 0xbc0 / 64);
+	assert_int_equal(strcspn(list.scenarios[0].picture, "S"), 64);
+}
+
 /* The type is that of leaf and guest together, not the printed one. */
 static void test_types(void **state)
 {
@@ -518,6 +561,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_stale, teardown),
 		cmocka_unit_test_teardown(test_lost, teardown),
+		cmocka_unit_test_teardown(test_picture, teardown),
+		cmocka_unit_test_teardown(test_offset, teardown),
 		cmocka_unit_test_teardown(test_types, teardown),
 		cmocka_unit_test_teardown(test_expected_stale, teardown),
 		cmocka_unit_test_teardown(test_hand_over, teardown),

@@ -136,7 +136,8 @@ static void test_bad_scenarios(void **state)
 	refused("# scenario a modules=dmapat host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=stale\n"
 		AGENT);
 	/* the same again */
-	refused(SCENARIO AGENT SCENARIO);
+	refused(SCENARIO AGENT SCENARIO
+		"# agent role=device phase=2 linear=0x1000 size=8 offset=0\n");
 	/* with nothing changed the line would do */
 	assert_int_equal(read_text(&list, "# scenario a modules=stock host=a memtype=WC size=0x2000 snoop=0 accesses=7 expect=none\n"
 				   AGENT), 0);
