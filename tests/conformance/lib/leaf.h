@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The EPT or NPT leaf that KVM installed, as its tracepoints say, and decoded by
- * the oracle. leaf.c judges, leaf_watch.c keeps what was seen.
+ * the oracle. leaf.c judges, leaf_watch.c watches, leaf_state.c keeps what was seen.
  */
 #ifndef TESTS_CONFORMANCE_LEAF_H
 #define TESTS_CONFORMANCE_LEAF_H

@@ -26,3 +26,8 @@ install: install-conformance
 uninstall: uninstall-conformance
 
 .PHONY: install-conformance uninstall-conformance
+
+# Its parts that need no machine.
+$(B)/tests/unit/test_matrix_%: tests/unit/test_matrix_%.c $(filter-out %/main.o,$(MATRIX_O)) $(TIMING_O) $(CONFORMANCE_O) $(MATRIX_JSON_O) $(ORACLE_O)
+	@mkdir -p $(@D)
+	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $(filter %.c %.o,$^) -o $@ $(TIMING_LIBS) -lcmocka

@@ -90,8 +90,9 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 			return OPTIONS_DONE;
 		default:
 			fprintf(stderr, "dmapat-conformance: %s: %s; see --help\n",
-				argv[optind - 1],
-				opt == ':' ? "wants a value" : "unknown option");
+				argv[optind - 1], opt == ':' ? "wants a value" :
+				optopt && optopt <= OPT_VERSION ? "takes no value" :
+				"unknown option");
 			return OPTIONS_BAD;
 		}
 	}
