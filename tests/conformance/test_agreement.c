@@ -423,11 +423,15 @@ static void expect_traces(const struct side *s, const struct buffer *b)
 static void check_agreement(struct side *s)
 {
 	const char *wrong;
+	char sample[17];
 	size_t i;
 
+	/* Now that the guest has been there: KVM_GET_MEMTYPE tells the leaf that is. */
+	query(s);
 	for (i = 0; i < NR_HOSTS; i++) {
-		const struct buffer *b = &s->buffers[i];
+		struct buffer *b = &s->buffers[i];
 
+		agree_query(&b->agree, s->ctl.line, &b->gpa, sample);
 		look_at_mappings(s, i);
 		agree_check(&b->agree, &b->cells[NR_TYPES]);
 		wrong = cell_wrong(&b->cells[NR_TYPES]);
