@@ -98,6 +98,7 @@ struct turn {
 struct scenario {
 	const struct kind *kind;
 	const char *name;
+	enum test_pat pat;		/* the guests' */
 	unsigned int accesses;
 	struct turn turns[MAX_TURNS];
 	unsigned int n_turns;
@@ -225,9 +226,10 @@ static void unshare(struct shared *b)
 }
 
 /* Into the guest, its page @page at GVA, bound where that is possible. */
-static void give(struct test_vm *vm, struct shared *b, const struct kind *kind, bool bind,
+static void give(const struct scenario *s, struct test_vm *vm, struct shared *b, bool bind,
 		 uint64_t page)
 {
+	const struct kind *kind = s->kind;
 	uint32_t memtype = 0;
 	uint64_t value;
 
@@ -237,7 +239,7 @@ static void give(struct test_vm *vm, struct shared *b, const struct kind *kind, 
 		test_errno(vm_bind(vm, GPA, SIZE, b->fd, 0, &memtype), 0, "%s: binds", kind->host);
 		test_eq(memtype, kind->memtype, "%s: type", kind->host);
 	}
-	vm_map(vm, GVA, GPA + page, PAGE, kind->pat);
+	vm_map(vm, GVA, GPA + page, PAGE, s->pat);
 	test_assert(!vm_load(vm, GVA, &value));
 }
 
@@ -294,7 +296,7 @@ static void declare(const struct scenario *s, bool stale)
 
 		printf("# agent role=%s phase=0x%x linear=0x%llx size=0x%lx offset=0x0%s\n",
 		       t->role, trace_phase(t->phase), (unsigned long long)t->linear, PAGE,
-		       guest && s->kind->pat == PAT_UC_MINUS ? " pat=UC-" : "");
+		       guest && s->pat == PAT_UC_MINUS ? " pat=UC-" : "");
 	}
 	if (s->refill_phase)
 		printf("# refill phase=0x%x\n", trace_phase(s->refill_phase));
@@ -307,14 +309,14 @@ static bool is_uncached(const struct kind *kind)
 
 /* ---- scenarios ---- */
 
-static void guest_writes_gpu_reads(const struct kind *kind, bool bind)
+static void guest_writes_gpu_reads(const struct kind *kind, const char *name, enum test_pat pat,
+				   bool bind)
 {
-	struct scenario s = { .kind = kind };
+	struct scenario s = { .kind = kind, .name = name, .pat = pat };
 	struct shared b;
 
-	s.name = bind ? "guest-writes-gpu-reads" : "guest-writes-gpu-reads-unbound";
 	share(&b, kind);
-	give(vms, &b, kind, bind, PAGE_AT);
+	give(&s, vms, &b, bind, PAGE_AT);
 	guest_writes(&s, vms, THIRD);
 	host_reads(&s, "device", b.device + PAGE_AT, SECOND);
 	take_back(vms, &b, bind);
@@ -324,11 +326,11 @@ static void guest_writes_gpu_reads(const struct kind *kind, bool bind)
 
 static void gpu_writes_guest_reads(const struct kind *kind)
 {
-	struct scenario s = { .kind = kind, .name = "gpu-writes-guest-reads" };
+	struct scenario s = { .kind = kind, .name = "gpu-writes-guest-reads", .pat = kind->pat };
 	struct shared b;
 
 	share(&b, kind);
-	give(vms, &b, kind, true, PAGE_AT);
+	give(&s, vms, &b, true, PAGE_AT);
 	guest_reads(&s, vms, SECOND);
 	host_writes(&s, "device", b.device + PAGE_AT, THIRD);
 	guest_reads(&s, vms, EACH);
@@ -343,11 +345,11 @@ static void gpu_writes_guest_reads(const struct kind *kind)
  */
 static void guest_writes_migration_reads(const struct kind *kind)
 {
-	struct scenario s = { .kind = kind, .name = "guest-writes-migration-reads" };
+	struct scenario s = { .kind = kind, .name = "guest-writes-migration-reads", .pat = kind->pat };
 	struct shared b;
 
 	share(&b, kind);
-	give(vms, &b, kind, true, PAGE_AT);
+	give(&s, vms, &b, true, PAGE_AT);
 	guest_writes(&s, vms, THIRD);
 	host_reads(&s, "migration", b.vmm + PAGE_AT, EACH);
 	take_back(vms, &b, true);
@@ -361,16 +363,16 @@ static void guest_writes_migration_reads(const struct kind *kind)
  */
 static void reuse_kept(const struct kind *kind)
 {
-	struct scenario s = { .kind = kind, .name = "reuse-kept" };
+	struct scenario s = { .kind = kind, .name = "reuse-kept", .pat = kind->pat };
 	struct shared b;
 
 	share(&b, kind);
-	give(&vms[0], &b, kind, true, PAGE_AT);
+	give(&s, &vms[0], &b, true, PAGE_AT);
 	guest_writes(&s, &vms[0], THIRD);
 	take_back(&vms[0], &b, true);
 	host_writes(&s, "device", b.device + PAGE_AT, EACH);
 	host_reads(&s, "gpu-process", b.process + PAGE_AT, THIRD);
-	give(&vms[1], &b, kind, true, PAGE_AT);
+	give(&s, &vms[1], &b, true, PAGE_AT);
 	guest_reads(&s, &vms[1], SECOND);
 	take_back(&vms[1], &b, true);
 	unshare(&b);
@@ -383,13 +385,13 @@ static void reuse_kept(const struct kind *kind)
  */
 static void reuse_freed(const struct kind *kind)
 {
-	struct scenario s = { .kind = kind, .name = "reuse-freed" };
+	struct scenario s = { .kind = kind, .name = "reuse-freed", .pat = kind->pat };
 	struct shared b;
 	uint64_t frame, at;
 
 	share(&b, kind);
 	frame = frame_of(b.device + PAGE_AT);
-	give(&vms[0], &b, kind, true, PAGE_AT);
+	give(&s, &vms[0], &b, true, PAGE_AT);
 	guest_writes(&s, &vms[0], THIRD);
 	take_back(&vms[0], &b, true);
 	unshare(&b);
@@ -402,7 +404,7 @@ static void reuse_freed(const struct kind *kind)
 	s.refill_phase = phase + 1;
 	host_reads(&s, "gpu-process", b.process + at, SECOND);
 	host_writes(&s, "device", b.device + at, THIRD);
-	give(&vms[1], &b, kind, true, at);
+	give(&s, &vms[1], &b, true, at);
 	guest_reads(&s, &vms[1], EACH);
 	take_back(&vms[1], &b, true);
 	unshare(&b);
@@ -418,13 +420,18 @@ int main(int argc, char **argv)
 		test_eq(stock, !strcmp(argv[1], "stock"), "the modules are %s", argv[1]);
 
 	for (unsigned int k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-		guest_writes_gpu_reads(&kinds[k], true);
-		gpu_writes_guest_reads(&kinds[k]);
-		guest_writes_migration_reads(&kinds[k]);
-		reuse_kept(&kinds[k]);
-		reuse_freed(&kinds[k]);
+		const struct kind *kind = &kinds[k];
+
+		guest_writes_gpu_reads(kind, "guest-writes-gpu-reads", kind->pat, true);
+		/* A guest that knows nothing of the buffer's type: the leaf is the floor. */
+		if (is_uncached(kind))
+			guest_writes_gpu_reads(kind, "guest-writes-as-wb-gpu-reads", PAT_WB, true);
+		gpu_writes_guest_reads(kind);
+		guest_writes_migration_reads(kind);
+		reuse_kept(kind);
+		reuse_freed(kind);
 	}
-	guest_writes_gpu_reads(&kinds[0], false);
+	guest_writes_gpu_reads(&kinds[0], "guest-writes-gpu-reads-unbound", kinds[0].pat, false);
 
 	vm_destroy(&vms[0]);
 	vm_destroy(&vms[1]);
