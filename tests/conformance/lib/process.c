@@ -117,6 +117,7 @@ void control_connect(struct control *c, const char *path)
 	struct timespec tick = { .tv_nsec = 10000000 };
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	c->nr_unread = 0;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* The socket's appearance is no event that could be waited for. */
 	while (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
@@ -131,24 +132,43 @@ void control_close(struct control *c)
 	c->fd = -1;
 }
 
+/* Move what is unread, up to the end of a line, to @len of c->line. true: a whole line. */
+static bool take_line(struct control *c, size_t *len)
+{
+	const char *end = memchr(c->unread, '\n', c->nr_unread);
+	size_t n = end ? (size_t)(end - c->unread) : c->nr_unread;
+
+	test_assert(*len + n < sizeof(c->line));
+	memcpy(c->line + *len, c->unread, n);
+	*len += n;
+	c->line[*len] = '\0';
+	n += end != NULL;
+	c->nr_unread -= n;
+	memmove(c->unread, c->unread + n, c->nr_unread);
+	return end;
+}
+
 bool control_wait(struct control *c, const char *text)
 {
 	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS, left;
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
 	size_t len = 0;
+	ssize_t n;
 
 	for (;;) {
-		left = deadline - process_now_ms();
-		if (left <= 0 || poll(&pfd, 1, left) <= 0 || read(c->fd, c->line + len, 1) != 1)
-			return false;
-		if (c->line[len] != '\n') {
-			test_assert(++len < sizeof(c->line) - 1);
+		if (take_line(c, &len)) {
+			if (strstr(c->line, text))
+				return true;
+			len = 0;
 			continue;
 		}
-		c->line[len] = '\0';
-		if (strstr(c->line, text))
-			return true;
-		len = 0;
+		left = deadline - process_now_ms();
+		if (left <= 0 || poll(&pfd, 1, left) <= 0)
+			return false;
+		n = read(c->fd, c->unread, sizeof(c->unread));
+		if (n <= 0)
+			return false;
+		c->nr_unread = n;
 	}
 }
 

@@ -40,6 +40,8 @@ void process_show(const struct process *p);
 
 struct control {
 	int fd;
+	char unread[4096];	/* came in behind the line that was found */
+	size_t nr_unread;
 	char line[16384];	/* what control_wait() found last */
 };
 
