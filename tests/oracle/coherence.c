@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* APM vol. 2, "MOESI Protocol"; MESI is the same without OWNED. */
+/* APM vol. 2, "Memory Coherency and Protocol": MOESI. MESI is the same without OWNED. */
 enum state { INVALID, SHARED, EXCLUSIVE, OWNED, MODIFIED };
 
 /* A byte is the number of the write that it came from. */
