@@ -193,7 +193,7 @@ static void compare(struct agreement *agreement)
 			oracle_type_name(agreement->answers[i]));
 }
 
-/* What a buffer of bind=require must have an answer to: else there is nothing to compare. */
+/* What there must be an answer to: else there is nothing to compare. */
 static void demand(struct agreement *agreement)
 {
 	static const enum agreement_answer needed[] = {
@@ -219,8 +219,7 @@ void agreement_judge(struct agreement *agreement, const struct traced *traced)
 		look_up_all(agreement, traced);
 	else
 		combine_guest(agreement);
-	if (agreement->required)
-		demand(agreement);
+	demand(agreement);
 	compare(agreement);
 	agreement->ok = !*agreement->why.text;
 }

@@ -39,15 +39,13 @@ static bool same(enum oracle_type a, enum oracle_type b)
 	return (a == ORACLE_UC_MINUS ? ORACLE_UC : a) == (b == ORACLE_UC_MINUS ? ORACLE_UC : b);
 }
 
-static void print_agreement(FILE *out, const char *cpu, const struct agreement *agreement)
+static void print_agreement(FILE *out, const struct agreement *agreement)
 {
 	enum oracle_type memtype = agreement->answers[ANSWER_MEMTYPE], type;
 	size_t i;
 
 	fprintf(out, "<tr%s><th scope=row>", agreement->ok ? "" : " class=wrong");
 	html_text(out, agreement->host);
-	fputs("<td data-h=CPU>", out);
-	html_text(out, cpu);
 	fputs("<td data-h=stage>", out);
 	html_text(out, agreement->stage);
 	fprintf(out, "<td data-h=bind>%s", agreement->required ? "require" : "off");
@@ -62,24 +60,38 @@ static void print_agreement(FILE *out, const char *cpu, const struct agreement *
 	fputc('\n', out);
 }
 
-void page_agreement(FILE *out, const struct machine *machines, size_t n)
+/* A machine's table; @open: also if all is right. */
+static void print_machine(FILE *out, const struct machine *machine, bool open)
 {
-	size_t i, j, count = 0;
+	size_t i, wrong = 0;
 
-	for (i = 0; i < n; i++)
-		count += machines[i].n_agreements;
-	fputs("<section id=agreement>\n", out);
-	fputs(page_about_agreement, out);
-	if (!count) {
-		fputs("<p>No machine reported a buffer.</p></section>\n", out);
-		return;
-	}
-	fputs("<table class=cards><thead><tr><th>exporter<th>CPU<th>stage<th>bind", out);
+	for (i = 0; i < machine->n_agreements; i++)
+		wrong += !machine->agreements[i].ok;
+	fprintf(out, "<details%s><summary><b>", open || wrong ? " open" : "");
+	html_text(out, machine->cpu);
+	fprintf(out, "</b>: %zu buffers, <span%s>%zu disagree</span></summary>\n",
+		machine->n_agreements, wrong ? " class=bad" : "", wrong);
+	fputs("<table class=cards><thead><tr><th>exporter<th>stage<th>bind", out);
 	for (i = 0; i < N_COLUMNS; i++)
 		html_element(out, "th", columns[i].head);
 	fputs("<th>verdict</thead>\n", out);
-	for (i = 0; i < n; i++)
-		for (j = 0; j < machines[i].n_agreements; j++)
-			print_agreement(out, machines[i].cpu, &machines[i].agreements[j]);
-	fputs("</table></section>\n", out);
+	for (i = 0; i < machine->n_agreements; i++)
+		print_agreement(out, &machine->agreements[i]);
+	fputs("</table></details>\n", out);
+}
+
+void page_agreement(FILE *out, const struct machine *machines, size_t n)
+{
+	bool any = false;
+	size_t i;
+
+	fputs("<section id=agreement>\n", out);
+	fputs(page_about_agreement, out);
+	for (i = 0; i < n; i++) {
+		if (!machines[i].n_agreements)
+			continue;
+		print_machine(out, &machines[i], !any);
+		any = true;
+	}
+	fputs(any ? "</section>\n" : "<p>No machine reported a buffer.</p></section>\n", out);
 }

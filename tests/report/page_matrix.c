@@ -201,7 +201,7 @@ static size_t print_mismatches(FILE *out, const struct machine *machine, size_t 
 	const struct verdict *verdicts = machine->verdicts;
 	const struct cell *cell = &verdicts[first].cell;
 	const struct grid_column column = { cell->modules, cell->bound };
-	size_t i;
+	size_t i, n = 0;
 
 	fputs("<li><b>", out);
 	html_text(out, cell->host);
@@ -213,12 +213,16 @@ static size_t print_mismatches(FILE *out, const struct machine *machine, size_t 
 			continue;
 		if (!same_but_pat(&verdicts[i].cell, cell))
 			break;
-		fprintf(out, "<br>guest %s: seen <b>%s</b>, expected <b>%s</b>. ",
+		/* the reasons of the others are the same but for the type */
+		if (n++ == 1)
+			fputs("<details><summary>and for other guest types</summary>", out);
+		fprintf(out, "<p>guest %s: seen <b>%s</b>, expected <b>%s</b>. ",
 			oracle_type_name(verdicts[i].cell.pat), verdict_effective(&verdicts[i]),
 			verdict_expected(&verdicts[i]));
 		html_element(out, "small", verdicts[i].why.text);
+		fputs("</p>", out);
 	}
-	fputs("</li>\n", out);
+	fputs(n > 1 ? "</details></li>\n" : "</li>\n", out);
 	return i;
 }
 
