@@ -78,16 +78,36 @@ static int touch_traced(struct run *run, struct stage *stage, struct seen *seen)
 	int r;
 
 	if (run->real_host || stage->vendor != CELL_INTEL)
-		return stage_touch(stage, seen->data_ok);
+		return stage_touch(stage, 0, STAGE_PAGES, seen->data_ok);
 	test_assert(run->phases < MAX_PHASES);
 	run->phases++;
 	seen->phase = trace_phase(run->phases);
 	trace_begin(run->phases);
 	trace_end();
 	vm_mark(&stage->vm, true);
-	r = stage_touch(stage, seen->data_ok);
+	r = stage_touch(stage, 0, STAGE_PAGES, seen->data_ok);
 	vm_mark(&stage->vm, false);
+	if (r) {
+		/* The guest has opened the bracket and does not come to close it. */
+		trace_end();
+		seen->phase = 0;
+	}
 	return r;
+}
+
+/* One of the six ended the accesses to all: which ones do? */
+static void look_at_each(const struct run *run, struct stage *stage, struct seen *seen)
+{
+	for (unsigned int page = 0; page < STAGE_PAGES && !run->interrupted; page++) {
+		int r = stage_touch(stage, page, 1, seen->data_ok);
+
+		if (!r)
+			continue;
+		seen->fault[page] = r == EFAULT &&
+				    stage->vm.run->exit_reason == KVM_EXIT_MEMORY_FAULT;
+		test_note("page %u: the guest's access ends: %s, exit reason %u", page, strerror(r),
+			  stage->vm.run->exit_reason);
+	}
 }
 
 /*
@@ -97,21 +117,16 @@ static int touch_traced(struct run *run, struct stage *stage, struct seen *seen)
 static bool look_at_accesses(struct run *run, struct stage *stage, struct seen *seen)
 {
 	bool first_ok[STAGE_PAGES];
-	int r = stage_touch(stage, first_ok);
+	int r = stage_touch(stage, 0, STAGE_PAGES, first_ok);
 
 	if (!r)
 		r = touch_traced(run, stage, seen);
-	if (run->interrupted)
-		return false;
-	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
-		seen->fault[page] = r == EFAULT &&
-				    stage->vm.run->exit_reason == KVM_EXIT_MEMORY_FAULT;
-		seen->data_ok[page] &= first_ok[page];
-	}
 	if (r)
-		test_note("the guest's accesses end: %s, exit reason %u", strerror(r),
-			  stage->vm.run->exit_reason);
-	return true;
+		look_at_each(run, stage, seen);
+	else
+		for (unsigned int page = 0; page < STAGE_PAGES; page++)
+			seen->data_ok[page] &= first_ok[page];
+	return !run->interrupted;
 }
 
 /* NULL, or what is wrong. */

@@ -15,7 +15,7 @@ static int touch(struct stage *stage)
 {
 	bool data_ok[STAGE_PAGES];
 
-	return stage_touch(stage, data_ok);
+	return stage_touch(stage, 0, STAGE_PAGES, data_ok);
 }
 
 static int bind(struct stage *stage)

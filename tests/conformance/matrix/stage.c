@@ -332,26 +332,28 @@ bool stage_reset(struct stage *stage, bool bound)
 	return true;
 }
 
-int stage_touch(struct stage *stage, bool data_ok[STAGE_PAGES])
+int stage_touch(struct stage *stage, unsigned int first, unsigned int n,
+		bool data_ok[STAGE_PAGES])
 {
 	struct test_access accesses[STAGE_PAGES];
 	uint64_t by_host[STAGE_PAGES];
 	int r;
 
-	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
-		by_host[page] = stage_value(stage);
-		*stage_host(stage, page) = by_host[page];
-		accesses[page] = (struct test_access){
-			.gva = stage_gva(stage, page),
+	test_assert(first + n <= STAGE_PAGES);
+	for (unsigned int i = 0; i < n; i++) {
+		by_host[i] = stage_value(stage);
+		*stage_host(stage, first + i) = by_host[i];
+		accesses[i] = (struct test_access){
+			.gva = stage_gva(stage, first + i),
 			.value = stage_value(stage),
 		};
 	}
 	/* A WC buffer of this CPU holds it back from the guest no longer. */
 	__asm__ volatile("mfence" ::: "memory");
-	r = vm_sweep(&stage->vm, accesses, STAGE_PAGES);
-	for (unsigned int page = 0; page < STAGE_PAGES; page++)
-		data_ok[page] = !r && accesses[page].before == by_host[page] &&
-				accesses[page].after == accesses[page].value &&
-				*stage_host(stage, page) == accesses[page].value;
+	r = vm_sweep(&stage->vm, accesses, n);
+	for (unsigned int i = 0; i < n; i++)
+		data_ok[first + i] = !r && accesses[i].before == by_host[i] &&
+				     accesses[i].after == accesses[i].value &&
+				     *stage_host(stage, first + i) == accesses[i].value;
 	return r;
 }

@@ -81,9 +81,11 @@ enum oracle_type stage_guest_type(const struct stage *stage, unsigned int page);
 uint64_t stage_value(struct stage *stage);
 
 /*
- * The guest loads, stores and loads at the six pages; the host has stored something
- * before. 0 or errno of the vCPU; @data_ok: what each loaded was what the other stored.
+ * The guest loads, stores and loads at @n of the six pages, from @first on; the host has
+ * stored something before. 0 or errno of the vCPU; @data_ok: what each loaded was what
+ * the other stored.
  */
-int stage_touch(struct stage *stage, bool data_ok[STAGE_PAGES]);
+int stage_touch(struct stage *stage, unsigned int first, unsigned int n,
+		bool data_ok[STAGE_PAGES]);
 
 #endif /* TESTS_MATRIX_STAGE_H */
