@@ -107,9 +107,21 @@ static void count(struct traced_place *place, const struct trace_access *access)
 		place->loads++;
 }
 
-int traced_read(struct traced *traced, const char *path)
+/* A host's access may be one of 16 bytes or more: it covers several places. */
+static void count_all(struct traced *traced, uint32_t phase, const struct trace_access *access)
 {
 	const struct traced_place *place;
+	unsigned int offset;
+
+	for (offset = 0; offset + 8 <= access->length; offset += 8) {
+		place = traced_find(traced, phase, access->linear + offset);
+		if (place)
+			count(&traced->places[place - traced->places], access);
+	}
+}
+
+int traced_read(struct traced *traced, const char *path)
+{
 	struct trace trace;
 	char *line = NULL;
 	size_t size = 0;
@@ -124,11 +136,8 @@ int traced_read(struct traced *traced, const char *path)
 		ret = trace_line(&trace, line);
 		if (ret == TRACE_DAMAGED)
 			traced->damaged++;
-		if (ret != TRACE_ACCESS || trace.access.length != 8)
-			continue;
-		place = traced_find(traced, trace.phase, trace.access.linear);
-		if (place)
-			count(&traced->places[place - traced->places], &trace.access);
+		if (ret == TRACE_ACCESS)
+			count_all(traced, trace.phase, &trace.access);
 	}
 	if (ret >= 0)
 		ret = ferror(file) ? -EIO : 0;

@@ -20,7 +20,7 @@ struct traced_view {
 	enum oracle_type type;	/* as Bochs printed it */
 };
 
-/* The 8-byte accesses at one address in one phase. */
+/* The accesses, in one phase, that cover the 8 bytes at one address. */
 struct traced_place {
 	uint64_t phase;
 	uint64_t linear;

@@ -357,8 +357,10 @@ static void test_agreement_traced(void **state)
 
 	folder_remove(folder, "trace.log");
 	folder_trace(folder, LEAF_WC, 1, "WB");
+	/* a store of 32 bytes, of which the second 8 are meant */
 	trace_phase(folder, 0x2001);
-	trace_access(folder, "WR", 0x7f0000000000, "WC");
+	folder_write(folder, "trace.log",
+		     "[CPU0 WR]: LIN 0x00007efffffffff8 PHY 0x000005aeb000 (len=32, WC): 0x1 0x1 0x1 0x1\n");
 	trace_phase(folder, 0x2002);
 	trace_access(folder, "RD", 0x7f1111111000, "WC");
 	trace_phase(folder, 0x2003);
