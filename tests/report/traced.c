@@ -11,6 +11,9 @@
 
 #include "grow.h"
 
+/* The 8 aligned bytes that an address is in. */
+#define WORD(address)	((address) & ~7ull)
+
 void traced_destroy(struct traced *traced)
 {
 	free(traced->places);
@@ -56,6 +59,7 @@ void traced_want(struct traced *traced, uint64_t phase, uint64_t linear)
 	struct traced_place *place;
 	size_t slot;
 
+	linear = WORD(linear);
 	more_slots(traced);
 	slot = find_slot(traced, phase, linear);
 	if (!traced->slots[slot]) {
@@ -72,9 +76,9 @@ const struct traced_place *traced_find(const struct traced *traced, uint64_t pha
 {
 	size_t slot;
 
-	if (!traced->n_slots)
+	if (!traced->places)
 		return NULL;
-	slot = traced->slots[find_slot(traced, phase, linear)];
+	slot = traced->slots[find_slot(traced, phase, WORD(linear))];
 	return slot ? &traced->places[slot - 1] : NULL;
 }
 
@@ -107,14 +111,19 @@ static void count(struct traced_place *place, const struct trace_access *access)
 		place->loads++;
 }
 
-/* A host's access may be one of 16 bytes or more: it covers several places. */
+/*
+ * A program may fill its place byte by byte, or by 16 bytes at a time with others
+ * beside it. No instruction accesses more than 64 bytes at a time.
+ */
 static void count_all(struct traced *traced, uint32_t phase, const struct trace_access *access)
 {
 	const struct traced_place *place;
-	unsigned int offset;
+	uint64_t at;
 
-	for (offset = 0; offset + 8 <= access->length; offset += 8) {
-		place = traced_find(traced, phase, access->linear + offset);
+	if (access->length > 64)
+		return;
+	for (at = WORD(access->linear); at < access->linear + access->length; at += 8) {
+		place = traced_find(traced, phase, at);
 		if (place)
 			count(&traced->places[place - traced->places], access);
 	}

@@ -20,10 +20,10 @@ struct traced_view {
 	enum oracle_type type;	/* as Bochs printed it */
 };
 
-/* The accesses, in one phase, that cover the 8 bytes at one address. */
+/* The accesses, in one phase, to the 8 aligned bytes that hold one address. */
 struct traced_place {
 	uint64_t phase;
-	uint64_t linear;
+	uint64_t linear;	/* of the first of them */
 	unsigned int users;	/* lines of the logs that name this place */
 	unsigned long loads;
 	unsigned long stores;
