@@ -90,14 +90,12 @@ bool agreement_parse(const char *text, struct agreement *agreement)
 
 void agreement_want(const struct agreement *agreement, struct traced *traced)
 {
-	const struct agreement_place *const places[] = {
-		&agreement->gpu, &agreement->vmm, &agreement->guest,
-	};
-	size_t i;
-
-	for (i = 0; i < 3; i++)
-		if (places[i]->phase)
-			traced_want(traced, places[i]->phase, places[i]->linear);
+	if (agreement->gpu.phase)
+		traced_want(traced, agreement->gpu.phase, agreement->gpu.linear, true);
+	if (agreement->vmm.phase)
+		traced_want(traced, agreement->vmm.phase, agreement->vmm.linear, true);
+	if (agreement->guest.phase)
+		traced_want(traced, agreement->guest.phase, agreement->guest.linear, false);
 }
 
 /* The accesses of @who at @place, or NULL, which is said. */
@@ -105,6 +103,7 @@ static const struct traced_place *look_up(struct agreement *agreement, const cha
 					  const struct agreement_place *place,
 					  const struct traced *traced)
 {
+	char first[TRACED_VIEW_TEXT], other[TRACED_VIEW_TEXT];
 	const struct traced_place *found;
 
 	if (!place->phase) {
@@ -119,7 +118,8 @@ static const struct traced_place *look_up(struct agreement *agreement, const cha
 	}
 	if (found->mixed)
 		why_add(&agreement->why, "%s accessed it as %s and as %s", who,
-			oracle_type_name(found->view.type), oracle_type_name(found->other.type));
+			traced_view_text(&found->view, first),
+			traced_view_text(&found->other, other));
 	return found;
 }
 

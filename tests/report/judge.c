@@ -15,16 +15,6 @@ enum oracle_type judge_traced_pat(const struct traced_view *view, enum oracle_ty
 	return view->type;
 }
 
-static const char *view_text(const struct traced_view *view, char text[96])
-{
-	char leaf[CELL_LEAF_TEXT];
-
-	snprintf(text, 96, "%s of %s at 0x%" PRIx64,
-		 view->has_leaf ? cell_leaf_text(&view->leaf, leaf) : "no leaf",
-		 oracle_type_name(view->type), view->has_leaf ? view->leaf.address : 0);
-	return text;
-}
-
 /* What the trace must have for an access that the cell wants and got. */
 static void judge_view(struct verdict *verdict, const struct traced_view *view)
 {
@@ -73,14 +63,15 @@ static void judge_counts(struct verdict *verdict, const struct traced_place *pla
 static void judge_place(struct verdict *verdict, const struct traced_place *place)
 {
 	const struct cell *cell = &verdict->cell;
-	char first[96], other[96];
+	char first[TRACED_VIEW_TEXT], other[TRACED_VIEW_TEXT];
 
 	judge_counts(verdict, place);
 	if (cell->fault || (!place->loads && !place->stores))
 		return;
 	if (place->mixed)
-		why_add(&verdict->why, "one access went through %s, another through %s",
-			view_text(&place->view, first), view_text(&place->other, other));
+		why_add(&verdict->why, "one access was %s, another %s",
+			traced_view_text(&place->view, first),
+			traced_view_text(&place->other, other));
 	if (!place->view.has_leaf) {
 		why_add(&verdict->why, "the trace has no EPT leaf for the access at linear 0x%" PRIx64,
 			place->linear);

@@ -170,7 +170,7 @@ static void read_trace(struct machine *machine, const struct log *log, struct tr
 
 	for (i = 0; i < log->n_cells; i++)
 		if (log->cells[i].phase)
-			traced_want(traced, log->cells[i].phase, log->cells[i].linear);
+			traced_want(traced, log->cells[i].phase, log->cells[i].linear, false);
 	for (i = 0; i < machine->n_agreements; i++)
 		agreement_want(&machine->agreements[i], traced);
 	ret = traced_read(traced, path);

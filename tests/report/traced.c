@@ -5,11 +5,13 @@
 #include "traced.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "grow.h"
+#include "oracle_cell.h"
 
 /* The 8 aligned bytes that an address is in. */
 #define WORD(address)	((address) & ~7ull)
@@ -54,7 +56,7 @@ static void more_slots(struct traced *traced)
 					traced->places[i].linear)] = i + 1;
 }
 
-void traced_want(struct traced *traced, uint64_t phase, uint64_t linear)
+void traced_want(struct traced *traced, uint64_t phase, uint64_t linear, bool host)
 {
 	struct traced_place *place;
 	size_t slot;
@@ -65,7 +67,9 @@ void traced_want(struct traced *traced, uint64_t phase, uint64_t linear)
 	if (!traced->slots[slot]) {
 		traced->places = grow(traced->places, traced->n_places, sizeof(*traced->places));
 		place = &traced->places[traced->n_places++];
-		*place = (struct traced_place){ .phase = phase, .linear = linear };
+		*place = (struct traced_place){
+			.phase = phase, .linear = linear, .host = host,
+		};
 		traced->slots[slot] = traced->n_places;
 	}
 	traced->places[traced->slots[slot] - 1].users++;
@@ -94,7 +98,8 @@ static bool same_view(const struct traced_view *a, const struct traced_view *b)
 static void count(struct traced_place *place, const struct trace_access *access)
 {
 	struct traced_view view = {
-		.has_leaf = access->has_leaf,
+		/* a host's access may hit a frame that the guest's leaves map */
+		.has_leaf = access->has_leaf && !place->host,
 		.leaf = access->leaf,
 		.type = access->type,
 	};
@@ -154,4 +159,17 @@ int traced_read(struct traced *traced, const char *path)
 	trace_destroy(&trace);
 	fclose(file);
 	return ret;
+}
+
+const char *traced_view_text(const struct traced_view *view, char text[TRACED_VIEW_TEXT])
+{
+	char leaf[CELL_LEAF_TEXT];
+
+	if (view->has_leaf)
+		snprintf(text, TRACED_VIEW_TEXT, "%s through leaf %s at 0x%" PRIx64,
+			 oracle_type_name(view->type), cell_leaf_text(&view->leaf, leaf),
+			 view->leaf.address);
+	else
+		snprintf(text, TRACED_VIEW_TEXT, "%s", oracle_type_name(view->type));
+	return text;
 }

@@ -15,7 +15,7 @@
 
 /* How an access went. */
 struct traced_view {
-	bool has_leaf;		/* an EPT leaf; a host's access has none */
+	bool has_leaf;		/* went through an EPT leaf; never for a host's access */
 	struct oracle_leaf leaf;
 	enum oracle_type type;	/* as Bochs printed it */
 };
@@ -24,6 +24,7 @@ struct traced_view {
 struct traced_place {
 	uint64_t phase;
 	uint64_t linear;	/* of the first of them */
+	bool host;		/* a host's place */
 	unsigned int users;	/* lines of the logs that name this place */
 	unsigned long loads;
 	unsigned long stores;
@@ -42,8 +43,8 @@ struct traced {
 
 void traced_destroy(struct traced *traced);
 
-/* To be called for all places before the trace is read. */
-void traced_want(struct traced *traced, uint64_t phase, uint64_t linear);
+/* To be called for all places before the trace is read. @host: else it is a guest's. */
+void traced_want(struct traced *traced, uint64_t phase, uint64_t linear, bool host);
 
 /* 0, or what open or read failed with. */
 int traced_read(struct traced *traced, const char *path);
@@ -51,5 +52,10 @@ int traced_read(struct traced *traced, const char *path);
 /* NULL: nobody wanted this place. */
 const struct traced_place *traced_find(const struct traced *traced, uint64_t phase,
 				       uint64_t linear);
+
+#define TRACED_VIEW_TEXT	96
+
+/* "WC", for a guest "WC through leaf WB ignore-pat=1 level 1 at 0x5aeb000"; returns @text. */
+const char *traced_view_text(const struct traced_view *view, char text[TRACED_VIEW_TEXT]);
 
 #endif /* TESTS_REPORT_TRACED_H */

@@ -239,8 +239,8 @@ static void test_mixed(void **state)
 	trace_access(folder, "WR", LINEAR, "WB");
 	trace_walk(folder, LEAF_WB_IGNORE, 1);
 	trace_access(folder, "RD", LINEAR, "WB");
-	expect_wrong(folder, "one access went through WC ignore-pat=0 level 1",
-		     "another through WB ignore-pat=1 level 1");
+	expect_wrong(folder, "one access was WB through leaf WC ignore-pat=0 level 1 at 0x5aeb000",
+		     "another WB through leaf WB ignore-pat=1 level 1 at 0x5aeb000");
 }
 
 static void test_not_traced(void **state)

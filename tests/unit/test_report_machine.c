@@ -314,6 +314,23 @@ static void test_agreement_parse(void **state)
 	assert_non_null(agree_with(folder, "level=1", "level=1 gpu-phase=1 gpu-linear=0"));
 }
 
+/* What all three do; @type: the guest's own, as Bochs prints it. */
+static void agreement_trace(const struct folder *folder, unsigned long long leaf,
+			    const char *type)
+{
+	folder_remove(folder, "trace.log");
+	folder_trace(folder, LEAF_WC, 1, "WB");
+	/* a store of 32 bytes, of which the second 8 are meant */
+	trace_phase(folder, 0x2001);
+	folder_write(folder, "trace.log",
+		     "[CPU0 WR]: LIN 0x00007efffffffff8 PHY 0x000005aeb000 (len=32, WC): 0x1 0x1 0x1 0x1\n");
+	trace_phase(folder, 0x2002);
+	trace_access(folder, "RD", 0x7f1111111000, "WC");
+	trace_phase(folder, 0x2003);
+	trace_walk(folder, leaf, 1);
+	trace_access(folder, "RD", 0x400000001000, type);
+}
+
 /* On a machine with a trace, all three must be in it. */
 static void test_agreement_traced(void **state)
 {
@@ -355,29 +372,37 @@ static void test_agreement_traced(void **state)
 	agreement = &machine->agreements[0];
 	expect_both(agreement->why.text, "the trace has no EPT leaf", "guest is unknown");
 
-	folder_remove(folder, "trace.log");
-	folder_trace(folder, LEAF_WC, 1, "WB");
-	/* a store of 32 bytes, of which the second 8 are meant */
-	trace_phase(folder, 0x2001);
-	folder_write(folder, "trace.log",
-		     "[CPU0 WR]: LIN 0x00007efffffffff8 PHY 0x000005aeb000 (len=32, WC): 0x1 0x1 0x1 0x1\n");
-	trace_phase(folder, 0x2002);
-	trace_access(folder, "RD", 0x7f1111111000, "WC");
-	trace_phase(folder, 0x2003);
-	trace_walk(folder, LEAF_WC, 1);
-	trace_access(folder, "RD", 0x400000001000, "WC");
+	agreement_trace(folder, LEAF_WC, "WC");
 	expect_good(folder);
 	agreement = &machine->agreements[0];
 	assert_int_equal(agreement->answers[ANSWER_GPU_TRACED], ORACLE_WC);
 	assert_int_equal(agreement->answers[ANSWER_VMM_TRACED], ORACLE_WC);
 	assert_int_equal(agreement->answers[ANSWER_GUEST], ORACLE_WC);
 
-	/* the VMM reads it once more, and through its cache */
+	/* a host's access to the frame that a guest's leaf maps, in the same stretch */
 	trace_phase(folder, 0x2002);
+	trace_walk(folder, LEAF_WC, 1);
+	trace_access(folder, "RD", LINEAR + 0x800, "WC");
+	trace_access(folder, "RD", 0x7f1111111000, "WC");
+	expect_good(folder);
+
+	/* the VMM reads it once more, and through its cache */
 	trace_access(folder, "RD", 0x7f1111111000, "WB");
 	folder_read(folder);
 	agreement = &machine->agreements[0];
 	expect_both(agreement->why.text, "the VMM accessed it as WC and as WB", "");
+
+	/* the leaf makes WB of the guest's WC, which the tracepoints do not show */
+	agreement_trace(folder, LEAF_WB_IGNORE, "WC");
+	folder_read(folder);
+	agreement = &machine->agreements[0];
+	expect_both(agreement->why.text, "guest WB is not memtype WC", "vmm-traced=WC; guest=WB");
+
+	/* the guest uses another type than its tables are said to select */
+	agreement_trace(folder, LEAF_WC, "WB");
+	folder_read(folder);
+	agreement = &machine->agreements[0];
+	expect_both(agreement->why.text, "type is WB by the trace", "its tables select WC");
 }
 
 static void coherence_with(struct folder *folder, const char *from, const char *to)
