@@ -12,6 +12,8 @@
 
 #define HEAD	"scenario "
 #define PICTURE	"lines "
+#define STALE	"stale read "
+#define LOST	"lost write "
 #define LINES	".wfSL"
 
 static bool parse_head(const char *text, struct coherence_block *block)
@@ -54,6 +56,7 @@ void coherence_free(struct coherence_block *block)
 {
 	free(block->lines);
 	texts_free(&block->findings);
+	texts_free(&block->remarks);
 }
 
 /* The block that the lines belong to; open: there is one. */
@@ -71,12 +74,15 @@ static bool take_line(struct reader *reader, const char *line)
 	}
 	if (!reader->open)
 		return false;
-	if (strncmp(line, PICTURE, strlen(PICTURE)))
-		texts_add(&reader->block.findings, "%s", line);
-	else if (!reader->block.lines)
+	if (!strncmp(line, PICTURE, strlen(PICTURE))) {
+		if (reader->block.lines)
+			return false;
 		reader->block.lines = copy_text(line + strlen(PICTURE));
-	else
-		return false;
+	} else if (!strncmp(line, STALE, strlen(STALE)) || !strncmp(line, LOST, strlen(LOST))) {
+		texts_add(&reader->block.findings, "%s", line);
+	} else {
+		texts_add(&reader->block.remarks, "%s", line);
+	}
 	return true;
 }
 

@@ -25,7 +25,8 @@ struct coherence_block {
 	bool expect_stale;
 	bool said_ok;			/* by coherence-check */
 	char *lines;			/* a character for each 64 bytes; see page_coherence.c */
-	struct texts findings;
+	struct texts findings;		/* stale reads and lost writes, one each */
+	struct texts remarks;		/* whatever else was said */
 	/* judged */
 	bool ok;
 	struct why why;			/* empty if ok */

@@ -84,6 +84,8 @@ static void print_findings(FILE *out, const struct texts *findings)
 
 static void print_side(FILE *out, const struct coherence_block *block, bool dmapat)
 {
+	size_t i;
+
 	fprintf(out, "<div class=side><b>%s</b> ", dmapat ? "after: dmapat" : "before: stock");
 	if (!block) {
 		fputs("<small>not run</small></div>\n", out);
@@ -98,6 +100,8 @@ static void print_side(FILE *out, const struct coherence_block *block, bool dmap
 		fputs("</p>", out);
 	}
 	print_pages(out, block->lines ? block->lines : "");
+	for (i = 0; i < block->remarks.n; i++)
+		html_element(out, "p class=remark", block->remarks.texts[i]);
 	print_findings(out, &block->findings);
 	fputs("</div>\n", out);
 }

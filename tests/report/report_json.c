@@ -69,10 +69,22 @@ void report_json_agreements(FILE *out, const struct machine *machines, size_t n)
 	end_array(out, count);
 }
 
-static void print_block(FILE *out, const char *cpu, const struct coherence_block *block)
+/* ,"name":["…","…"] */
+static void print_texts(FILE *out, const char *name, const struct texts *texts)
 {
 	size_t i;
 
+	fprintf(out, ",\"%s\":[", name);
+	for (i = 0; i < texts->n; i++) {
+		if (i)
+			fputc(',', out);
+		json_string(out, texts->texts[i]);
+	}
+	fputc(']', out);
+}
+
+static void print_block(FILE *out, const char *cpu, const struct coherence_block *block)
+{
 	fputs("{\"cpu\":", out);
 	json_string(out, cpu);
 	json_member(out, "scenario", block->name);
@@ -83,13 +95,8 @@ static void print_block(FILE *out, const char *cpu, const struct coherence_block
 		",\"lost\":%" PRIu64, block->accesses, block->reads, block->stale, block->lost);
 	json_member(out, "expected", block->expect_stale ? "stale" : "none");
 	json_member(out, "lines", block->lines);
-	fputs(",\"findings\":[", out);
-	for (i = 0; i < block->findings.n; i++) {
-		if (i)
-			fputc(',', out);
-		json_string(out, block->findings.texts[i]);
-	}
-	fputc(']', out);
+	print_texts(out, "findings", &block->findings);
+	print_texts(out, "remarks", &block->remarks);
 	end_judged(out, block->ok, &block->why);
 }
 

@@ -15,7 +15,7 @@ void report_json_cells(FILE *out, const struct machine *machines, size_t n);
 void report_json_agreements(FILE *out, const struct machine *machines, size_t n);
 /*
  * coherence.json: {"cpu","scenario","modules","host","host_memtype","accesses","reads",
- * "stale","lost","expected","lines","findings","ok","why"}
+ * "stale","lost","expected","lines","findings","remarks","ok","why"}
  */
 void report_json_coherence(FILE *out, const struct machine *machines, size_t n);
 

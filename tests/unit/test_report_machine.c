@@ -19,7 +19,7 @@ static const char agree[] = "# agree " BUFFER ANSWERS LEAF;
 
 #define SCENARIO "guest-writes cpu=tigerlake modules=stock host=wc-heap memtype=WC "
 #define COUNTS	"accesses=9 reads=4 stale=1 lost=1 expect=stale ok=1\n"
-#define FOUND	"stale read 1\nlost write 2\n"
+#define FOUND	"stale read 1\nlost write 2\nwith self-snoop: 0 stale reads\n"
 
 static const char block[] = "scenario " SCENARIO COUNTS "lines wfSL....\n" FOUND;
 
@@ -439,6 +439,7 @@ static void test_coherence(void **state)
 	assert_string_equal(machine->blocks[0].name, "guest-writes");
 	assert_string_equal(machine->blocks[0].lines, "wfSL....");
 	assert_int_equal(machine->blocks[0].findings.n, 2);
+	assert_int_equal(machine->blocks[0].remarks.n, 1);
 	totals_add(&totals, machine);
 	assert_int_equal(totals.stale_stock, 1);
 	assert_int_equal(totals.stale_dmapat, 0);
@@ -481,8 +482,8 @@ static void test_coherence_lines(void **state)
 	expect_problem(folder, "coherence: not understood", "lines");
 	coherence_with(folder, "scenario", "free text\nscenario");
 	expect_problem(folder, "coherence: not understood", "free text");
-	coherence_with(folder, "lost write 2\n", "lost write 2");
-	expect_problem(folder, "coherence: not understood", "lost write 2");
+	coherence_with(folder, "stale reads\n", "stale reads");
+	expect_problem(folder, "coherence: not understood", "with self-snoop");
 }
 
 /* The checker did not run, or crashed before it said anything. */
