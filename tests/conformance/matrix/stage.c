@@ -2,6 +2,7 @@
 /* The virtual machine and the buffer that cells are made of; see stage.h. */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -228,9 +229,33 @@ int stage_slot(struct stage *stage, uint64_t gpa, uint32_t flags)
 	return 0;
 }
 
+/* The guest writes an MSR, and KVM has it. 0 or errno. */
+static int write_msr(struct stage *stage, uint32_t msr, uint64_t value)
+{
+	union {
+		struct kvm_msrs list;
+		uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} have = { .room = { 0 } };
+	int r = vm_wrmsr(&stage->vm, msr, value);
+
+	if (r)
+		return r;
+	have.list.nmsrs = 1;
+	have.list.entries[0].index = msr;
+	if (ioctl(stage->vm.vcpu, KVM_GET_MSRS, &have) != 1)
+		return EIO;
+	if (have.list.entries[0].data != value) {
+		test_note("MSR 0x%x: KVM has 0x%llx, the guest wrote 0x%llx", msr,
+			  (unsigned long long)have.list.entries[0].data,
+			  (unsigned long long)value);
+		return EIO;
+	}
+	return 0;
+}
+
 int stage_pat(struct stage *stage, uint64_t pat_msr)
 {
-	int r = vm_wrmsr(&stage->vm, TEST_MSR_PAT, pat_msr);
+	int r = write_msr(stage, TEST_MSR_PAT, pat_msr);
 
 	if (!r)
 		stage->pat_msr = pat_msr;
@@ -239,7 +264,7 @@ int stage_pat(struct stage *stage, uint64_t pat_msr)
 
 /*
  * A variable range over each page, of another type from page to page and from exporter to
- * exporter, and UC for all else; or all off.
+ * exporter, and a default type that differs from exporter to exporter; or all off.
  */
 int stage_mtrrs(struct stage *stage, bool set)
 {
@@ -247,20 +272,21 @@ int stage_mtrrs(struct stage *stage, bool set)
 		ORACLE_UC, ORACLE_WC, ORACLE_WT, ORACLE_WP, ORACLE_WB
 	};
 	const uint64_t size_mask = MTRR_ADDRESS_MASK & ~(page_size(stage) - 1);
+	const unsigned int row = (unsigned int)(stage->exporter - exporters);
 	int r;
 
 	for (unsigned int page = 0; page < STAGE_PAGES; page++) {
 		const uint64_t base = stage->gpa + offset_of(stage, page + 1);
-		const unsigned int t = (page + (unsigned int)(stage->exporter - exporters)) % 5;
 
-		r = vm_wrmsr(&stage->vm, MSR_MTRR_PHYS_BASE(page), set ? base | types[t] : 0);
+		r = write_msr(stage, MSR_MTRR_PHYS_BASE(page),
+			      set ? base | types[(page + row) % 5] : 0);
 		if (!r)
-			r = vm_wrmsr(&stage->vm, MSR_MTRR_PHYS_MASK(page),
-				     set ? size_mask | MTRR_ENABLED : 0);
+			r = write_msr(stage, MSR_MTRR_PHYS_MASK(page),
+				      set ? size_mask | MTRR_ENABLED : 0);
 		if (r)
 			return r;
 	}
-	r = vm_wrmsr(&stage->vm, MSR_MTRR_DEF_TYPE, set ? MTRR_ENABLED | ORACLE_UC : 0);
+	r = write_msr(stage, MSR_MTRR_DEF_TYPE, set ? MTRR_ENABLED | types[row % 5] : 0);
 	if (!r)
 		stage->mtrrs_set = set;
 	return r;
