@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A machine's cells by exporter, rule, moment and guest PAT. Called by page_matrix.c.
+ * A machine's cells by exporter, rule, moment and guest PAT. Called by page_matrix.c and complete.c.
  */
 #ifndef TESTS_REPORT_GRID_H
 #define TESTS_REPORT_GRID_H
 
 #include "machine.h"
 
-#define GRID_PATS	6
+#define GRID_PATS	6u
 
 /* UC UC- WC WT WP WB: the order of all tables */
 extern const enum oracle_type grid_pats[GRID_PATS];

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "complete.h"
 #include "judge.h"
 #include "log.h"
 
@@ -207,6 +208,7 @@ void machine_read(struct machine *machine, const char *cpu, const char *path)
 	if (machine->traced)
 		read_trace(machine, &log, &traced, trace);
 	judge(machine, &log, machine->traced ? &traced : NULL);
+	complete_check(machine);
 	result = path_of(path, "result");
 	read_result(machine, result);
 	if (!machine->n_verdicts)

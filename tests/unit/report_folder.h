@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "report/grid.h"
 #include "report/machine.h"
 
 #define LEAF_WC		0x8600000005aebb0full	/* frame 0x5aeb000 */
@@ -104,13 +105,33 @@ static inline struct cell folder_cell(void)
 	};
 }
 
-/* matrix.log with one cell, and `result`. */
+/*
+ * The cell, and cells for the other types that a guest can use: these fault as they
+ * must, and are right whatever the trace has.
+ */
+static inline void folder_print(FILE *log, const struct cell *cell)
+{
+	struct cell other = *cell;
+	size_t i;
+
+	cell_print(log, cell);
+	other.phase = 0;
+	other.fault = true;
+	other.want_fault = true;
+	for (i = 0; i < GRID_PATS; i++) {
+		other.pat = grid_pats[i];
+		if (other.pat != cell->pat)
+			cell_print(log, &other);
+	}
+}
+
+/* matrix.log with the cell and the five others, and `result`. */
 static inline void folder_log(const struct folder *folder, const struct cell *cell)
 {
 	FILE *log = folder_open(folder, "matrix.log", "w");
 
-	cell_print(log, cell);
-	fputs("ok 1 - a cell\n1..1\n", log);
+	folder_print(log, cell);
+	fputs("ok 1 - cells\n1..1\n", log);
 	fclose(log);
 	log = folder_open(folder, "result", "w");
 	fputs("1 0 0\n", log);

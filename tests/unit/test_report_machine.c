@@ -75,7 +75,30 @@ static void test_good(void **state)
 	assert_string_equal(folder->machine.cpu, "tigerlake");
 	assert_string_equal(folder->machine.kernel, "6.12.117+deb12-amd64");
 	assert_string_equal(folder->machine.model, "Intel(R) CPU");
-	assert_int_equal(folder->machine.n_verdicts, 1);
+	assert_int_equal(folder->machine.n_verdicts, GRID_PATS);
+}
+
+/* A cell that was not printed is missed, unless none of its kind was. */
+static void test_missing_cell(void **state)
+{
+	struct folder *folder = *state;
+	struct cell cell = folder_cell();
+	FILE *log;
+
+	good_folder(folder);
+	cell.phase = 0;
+	strcpy(cell.moment, "slot-moved");
+	log = folder_open(folder, "matrix.log", "a");
+	cell_print(log, &cell);
+	fclose(log);
+	expect_problem(folder, "dmapat wc-heap 4K unbound slot-moved",
+		       "cells for 1 of 6 guest PAT types");
+	log = folder_open(folder, "matrix.log", "a");
+	cell.pat = ORACLE_UC;
+	cell_print(log, &cell);
+	fclose(log);
+	expect_problem(folder, "dmapat wc-heap 4K unbound slot-moved",
+		       "cells for 2 of 6 guest PAT types");
 }
 
 static void test_no_folder(void **state)
@@ -134,9 +157,10 @@ static void test_truncated(void **state)
 	cell.phase = 0;
 	out = open_memstream(&text, &size);
 	assert_non_null(out);
-	cell_print(out, &cell);
+	folder_print(out, &cell);
 	fputs("ok 1\n", out);
-	cell_print(out, &cell);
+	strcpy(cell.moment, "slot-moved");
+	folder_print(out, &cell);
 	fputs("ok 2\n1..2\n", out);
 	fclose(out);
 	folder_write(folder, "result", "2 0 0\n");
@@ -503,6 +527,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_good, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_missing_cell, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_no_folder, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_no_cells, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_result, folder_setup, folder_teardown),
