@@ -11,7 +11,7 @@
 #include "page.h"
 
 /* Groups of mismatches that are shown without opening the rest. */
-#define N_SHOWN	20
+#define N_SHOWN	10
 
 /* What a square says, from the harmless to what must be seen first. */
 enum square {
@@ -110,7 +110,7 @@ static void print_leaves(FILE *out, const struct grid *grid, size_t row, size_t 
 
 static void begin_group(FILE *out, const struct grid *grid, size_t column)
 {
-	fprintf(out, "<div class=g><b>%s</b>", grid_column_name(&grid->columns[column]));
+	fprintf(out, "<span class=g><b>%s</b>", grid_column_name(&grid->columns[column]));
 }
 
 static void print_row_head(FILE *out, const struct grid_row *row)
@@ -148,7 +148,7 @@ static void print_moment(FILE *out, const struct grid *grid, size_t row, size_t 
 			for (pat = 0; pat < GRID_PATS; pat++)
 				print_square(out, grid_cell(grid, row, column, moment, pat));
 		}
-		fputs("</div>", out);
+		fputs("</span>", out);
 	}
 	fputs("</div>\n", out);
 }
@@ -165,7 +165,7 @@ static void print_row(FILE *out, const struct grid *grid, size_t row)
 			print_square(out, worst(grid, row, column, pat));
 		fputs("<small>", out);
 		print_leaves(out, grid, row, column);
-		fputs("</small></div>", out);
+		fputs("</small></span>", out);
 	}
 	fputs("</summary>\n", out);
 	for (moment = 0; moment < grid->n_moments; moment++)
@@ -183,7 +183,7 @@ static void print_head(FILE *out, const struct grid *grid)
 		begin_group(out, grid, column);
 		for (pat = 0; pat < GRID_PATS; pat++)
 			html_element(out, "i", oracle_type_name(grid_pats[pat]));
-		fputs("</div>", out);
+		fputs("</span>", out);
 	}
 	fputs("</div>\n", out);
 }
@@ -195,8 +195,12 @@ static bool same_but_pat(const struct cell *a, const struct cell *b)
 	       !strcmp(a->host, b->host) && !strcmp(a->moment, b->moment);
 }
 
-/* Prints the mismatches that stand together with number @first; returns the next number. */
-static size_t print_mismatches(FILE *out, const struct machine *machine, size_t first)
+/*
+ * Prints the mismatches that stand together with number @first, and takes them from
+ * @left; returns the next number.
+ */
+static size_t print_mismatches(FILE *out, const struct machine *machine, size_t first,
+			       size_t *left)
 {
 	const struct verdict *verdicts = machine->verdicts;
 	const struct cell *cell = &verdicts[first].cell;
@@ -213,6 +217,7 @@ static size_t print_mismatches(FILE *out, const struct machine *machine, size_t 
 			continue;
 		if (!same_but_pat(&verdicts[i].cell, cell))
 			break;
+		--*left;
 		/* the reasons of the others are the same but for the type */
 		if (n++ == 1)
 			fputs("<details><summary>and for other guest types</summary>", out);
@@ -228,7 +233,7 @@ static size_t print_mismatches(FILE *out, const struct machine *machine, size_t 
 
 static void print_wrong(FILE *out, const struct machine *machine)
 {
-	size_t i, shown = 0, wrong = 0;
+	size_t i, shown = 0, wrong = 0, left;
 
 	for (i = 0; i < machine->n_verdicts; i++)
 		wrong += !machine->verdicts[i].ok;
@@ -238,14 +243,15 @@ static void print_wrong(FILE *out, const struct machine *machine)
 		machine->problems.n);
 	for (i = 0; i < machine->problems.n; i++)
 		html_element(out, "li", machine->problems.texts[i]);
+	left = wrong;
 	for (i = 0; i < machine->n_verdicts;) {
 		if (machine->verdicts[i].ok) {
 			i++;
 			continue;
 		}
 		if (shown++ == N_SHOWN)
-			fputs("</ul><details><summary>and more</summary><ul>\n", out);
-		i = print_mismatches(out, machine, i);
+			fprintf(out, "</ul><details><summary>%zu more</summary><ul>\n", left);
+		i = print_mismatches(out, machine, i, &left);
 	}
 	fputs(shown > N_SHOWN ? "</ul></details></div>\n" : "</ul></div>\n", out);
 }
