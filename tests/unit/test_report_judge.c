@@ -220,7 +220,8 @@ static void test_missing_access(void **state)
 	trace_access(folder, "WR", LINEAR + 8, "WB");
 	trace_access(folder, "RD", LINEAR - 8, "WB");
 	expect_wrong(folder, "not traced: 0 loads and 0 stores", "expected some of both");
-	trace_access(folder, "WR", LINEAR, "WB");
+	/* one that ends in them does */
+	trace_access(folder, "WR", LINEAR - 4, "WB");
 	expect_wrong(folder, "not traced: 0 loads and 1 stores", "expected some of both");
 	folder_write(folder, "trace.log",
 		     "[CPU0 RD]: LIN 0x0000400000000007 PHY 0x000005aeb007 (len=1, WB): 0x11\n");
