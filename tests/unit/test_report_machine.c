@@ -259,6 +259,18 @@ static const struct agreement *agree_with(struct folder *folder, const char *fro
 	return folder->machine.n_agreements ? &folder->machine.agreements[0] : NULL;
 }
 
+/* Nothing else is wrong, and that is enough. */
+static struct totals expect_failed(const struct machine *machine)
+{
+	struct totals totals = { 0 };
+
+	totals_add(&totals, machine);
+	assert_false(totals_ok(&totals));
+	assert_int_equal(totals.mismatches, 0);
+	assert_int_equal(totals.problems, 0);
+	return totals;
+}
+
 static void expect_disagree(struct folder *folder, const char *from, const char *to,
 			    const char *first, const char *second)
 {
@@ -267,6 +279,7 @@ static void expect_disagree(struct folder *folder, const char *from, const char 
 	assert_non_null(agreement);
 	assert_false(agreement->ok);
 	expect_both(agreement->why.text, first, second);
+	assert_int_equal(expect_failed(&folder->machine).disagree, 1);
 }
 
 static void test_agreement(void **state)
@@ -449,6 +462,7 @@ static void expect_block_wrong(struct folder *folder, const char *from, const ch
 	assert_int_equal(folder->machine.n_blocks, 1);
 	assert_false(folder->machine.blocks[0].ok);
 	expect_both(folder->machine.blocks[0].why.text, why, "");
+	assert_int_equal(expect_failed(&folder->machine).blocks_wrong, 1);
 }
 
 static void test_coherence(void **state)
@@ -467,6 +481,14 @@ static void test_coherence(void **state)
 	totals_add(&totals, machine);
 	assert_int_equal(totals.stale_stock, 1);
 	assert_int_equal(totals.stale_dmapat, 0);
+	assert_true(totals_ok(&totals));
+	/* only the memory that the host does not cache counts */
+	coherence_with(folder, "memtype=WC", "memtype=WB");
+	totals_add(&totals, machine);
+	assert_int_equal(totals.stale_stock, 1);
+	coherence_with(folder, "modules=stock", "modules=dmapat");
+	totals_add(&totals, machine);
+	assert_int_equal(totals.stale_dmapat, 1);
 	expect_block_wrong(folder, "ok=1", "ok=0", "ok=0");
 	expect_block_wrong(folder, "expect=stale", "expect=none",
 			   "1 stale reads and 1 lost writes, expected none");
