@@ -136,13 +136,19 @@ static void read_coherence(struct machine *machine, const char *path, const char
 	fclose(file);
 }
 
+/* The matrix before agreement: a report begins with what happens to a buffer first. */
+static int descending(const struct dirent **a, const struct dirent **b)
+{
+	return alphasort(b, a);
+}
+
 /* Reads every file of the folder but the trace. */
 static void read_folder(struct machine *machine, struct log *log, const char *folder)
 {
 	struct dirent **entries;
 	int n, i;
 
-	n = scandir(folder, &entries, NULL, alphasort);
+	n = scandir(folder, &entries, NULL, descending);
 	if (n < 0) {
 		texts_add(&machine->problems, "%s: %s", folder, strerror(errno));
 		return;

@@ -328,7 +328,7 @@ static void test_shared_place(void **state)
 	folder_log(folder, &cell);
 	folder_coherence(folder);
 	folder_trace(folder, LEAF_WC, 1, "WB");
-	log = folder_open(folder, "more.log", "w");
+	log = folder_open(folder, "extra.log", "w");
 	cell_print(log, &cell);
 	fputs("ok 1\n1..1\n", log);
 	fclose(log);
