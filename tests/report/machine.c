@@ -13,6 +13,7 @@
 #include "complete.h"
 #include "judge.h"
 #include "log.h"
+#include "totals.h"
 
 #define BOOT	"@boot "
 
@@ -200,6 +201,26 @@ static void judge(struct machine *machine, const struct log *log, const struct t
 		agreement_judge(&machine->agreements[i], traced);
 }
 
+/* Where there is a trace, both module sets must have been replayed, and must differ. */
+static void check_coherence(struct machine *machine)
+{
+	struct totals totals = { 0 };
+	size_t i, dmapat = 0;
+
+	if (!machine->n_blocks) {
+		texts_add(&machine->problems, "a trace, but no coherence-check output on it");
+		return;
+	}
+	for (i = 0; i < machine->n_blocks; i++)
+		dmapat += machine->blocks[i].dmapat;
+	if (!dmapat)
+		texts_add(&machine->problems, "coherence: no scenario ran with dmapat's modules");
+	totals_add(&totals, machine);
+	if (!totals.stale_stock)
+		texts_add(&machine->problems,
+			  "coherence: no stale read of a UC or WC buffer with stock modules: the scenarios prove nothing");
+}
+
 void machine_read(struct machine *machine, const char *cpu, const char *path)
 {
 	struct log log = { .machine = machine };
@@ -219,8 +240,8 @@ void machine_read(struct machine *machine, const char *cpu, const char *path)
 	read_result(machine, result);
 	if (!machine->n_verdicts)
 		texts_add(&machine->problems, "no cells: nothing was tested");
-	if (machine->traced && !machine->n_blocks)
-		texts_add(&machine->problems, "a trace, but no coherence-check output on it");
+	if (machine->traced)
+		check_coherence(machine);
 	free(result);
 	free(trace);
 	free(log.cells);

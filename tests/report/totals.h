@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Counts over machines. Called by ktap.c and page.c.
+ * Counts over machines. Called by all that print sums, and by machine.c.
  */
 #ifndef TESTS_REPORT_TOTALS_H
 #define TESTS_REPORT_TOTALS_H

@@ -138,11 +138,17 @@ static inline void folder_log(const struct folder *folder, const struct cell *ce
 	fclose(log);
 }
 
-/* A coherence block in which nothing is wrong. */
+/* One scenario, in which dmapat has no stale read and stock has one. */
 static inline void folder_coherence(const struct folder *folder)
 {
-	folder_write(folder, "coherence.coherence",
-		     "scenario guest-writes cpu=tigerlake modules=dmapat host=wc-heap memtype=WC accesses=2 reads=1 stale=0 lost=0 expect=none ok=1\nlines wf..\n");
+	const char *name = "coherence.coherence";
+
+	folder_write(folder, name, "scenario guest-writes cpu=tigerlake modules=dmapat host=wc-heap ");
+	folder_write(folder, name, "memtype=WC accesses=2 reads=1 stale=0 lost=0 expect=none ok=1\n");
+	folder_write(folder, name, "lines wf..\n");
+	folder_write(folder, name, "scenario guest-writes cpu=tigerlake modules=stock host=wc-heap ");
+	folder_write(folder, name, "memtype=WC accesses=2 reads=1 stale=1 lost=0 expect=stale ok=1\n");
+	folder_write(folder, name, "lines wS..\nstale read 2 by device\n");
 }
 
 /* trace.log: begins a phase. */

@@ -543,6 +543,18 @@ static void test_coherence_missing(void **state)
 	expect_problem(folder, "no coherence-check output", "");
 	folder_write(folder, "coherence.coherence", "");
 	expect_problem(folder, "no coherence-check output", "");
+	/* one of the two module sets alone; a scenario that tells the two not apart */
+	folder_write(folder, "coherence.coherence", block);
+	expect_problem(folder, "no scenario ran with dmapat's modules", "");
+	folder_remove(folder, "coherence.coherence");
+	folder_coherence(folder);
+	expect_good(folder);
+	folder_remove(folder, "coherence.coherence");
+	folder_write(folder, "coherence.coherence",
+		     "scenario a cpu=x modules=dmapat host=h memtype=WC accesses=2 reads=1 ");
+	folder_write(folder, "coherence.coherence", "stale=0 lost=0 expect=none ok=1\nlines wf\n");
+	expect_problem(folder, "no stale read of a UC or WC buffer with stock modules",
+		       "prove nothing");
 }
 
 int main(void)

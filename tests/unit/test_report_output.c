@@ -97,7 +97,7 @@ static void test_ktap(void **state)
 		"1..1\n"
 		"    KTAP version 1\n"
 		"    # Subtest: tigerlake\n"
-		"    1..7\n"
+		"    1..8\n"
 		"    ok 1 dmapat wc-heap 4K unbound PAT WB first-touch: WC\n"
 		"    ok 2 dmapat wc-heap 4K unbound PAT UC first-touch: fault\n"
 		"    ok 3 dmapat wc-heap 4K unbound PAT UC- first-touch: fault\n"
@@ -105,12 +105,13 @@ static void test_ktap(void **state)
 		"    ok 5 dmapat wc-heap 4K unbound PAT WT first-touch: fault\n"
 		"    ok 6 dmapat wc-heap 4K unbound PAT WP first-touch: fault\n"
 		"    ok 7 coherence dmapat wc-heap guest-writes: 0 stale, 0 lost\n"
+		"    ok 8 coherence stock wc-heap guest-writes: 1 stale, 0 lost\n"
 		"    # cells: 6 judged, 0 mismatches\n"
-		"    # coherence: stock 0 stale reads of WC/UC buffers, dmapat 0\n"
+		"    # coherence: stock 1 stale reads of WC/UC buffers, dmapat 0\n"
 		"    # agreement: 0 buffers, 0 disagree\n"
 		"ok 1 tigerlake\n"
 		"# cells: 6 judged, 0 mismatches\n"
-		"# coherence: stock 0 stale reads of WC/UC buffers, dmapat 0\n"
+		"# coherence: stock 1 stale reads of WC/UC buffers, dmapat 0\n"
 		"# agreement: 0 buffers, 0 disagree\n";
 	struct folder *folder = *state;
 	char *text;
