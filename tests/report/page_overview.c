@@ -28,7 +28,7 @@ static void print_cached(FILE *out, const struct machine *machine, size_t column
 	for (i = 0; i < machine->n_verdicts; i++)
 		if (machine->verdicts[i].cell.modules == columns[column].modules)
 			cached_add(&cached, &machine->verdicts[i]);
-	fprintf(out, "<td data-h=\"%s\">", columns[column].name);
+	fprintf(out, "<td data-h=\"cached, %s\">", columns[column].name);
 	cached_print(out, &cached);
 }
 
