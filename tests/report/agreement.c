@@ -50,7 +50,10 @@ static bool parse_types(const struct field *fields, size_t n, struct agreement *
 bool agreement_parse(const char *text, struct agreement *agreement)
 {
 	static const char *const binds[] = { "off", "require" };
-	static const char *const vendors[] = { "intel", "amd" };
+	const char *const vendors[] = {
+		[CELL_INTEL] = cell_vendor_name(CELL_INTEL),
+		[CELL_AMD] = cell_vendor_name(CELL_AMD),
+	};
 	struct field fields[] = {
 		{ .name = "stage" }, { .name = "bind" }, { .name = "vendor" }, { .name = "host" },
 		{ .name = "memtype" }, { .name = "kernel" }, { .name = "leaf" },

@@ -12,7 +12,12 @@
 
 bool no_cell_parse(const char *text, struct no_cell *no_cell)
 {
-	static const char *const modules[] = { "dmapat", "dmapat-off", "stock", "stock-quirk-off" };
+	const char *const modules[] = {
+		[CELL_DMAPAT] = cell_modules_name(CELL_DMAPAT),
+		[CELL_DMAPAT_OFF] = cell_modules_name(CELL_DMAPAT_OFF),
+		[CELL_STOCK] = cell_modules_name(CELL_STOCK),
+		[CELL_STOCK_QUIRK_OFF] = cell_modules_name(CELL_STOCK_QUIRK_OFF),
+	};
 	static const char *const pages[] = { "4K", "2M" };
 	static const char *const bounds[] = { "0", "1" };
 	struct field fields[] = {
