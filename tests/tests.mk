@@ -67,11 +67,15 @@ check:
 	@scripts/deps check
 	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} check-all
 
-check-all: modules $(UNIT) $(EMU_FILES) $(B)/tests/oracle/trace-report
+check-all: $(UNIT) conformance-build $(B)/tests/upstream/wrap
 	@mkdir -p $(B)/check
 	@tests/run-unit $(UNIT) | tee $(B)/check/unit.log
 	@BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
-	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log $(EMU_FILES)
+	@echo 'conformance: KTAP in $(B)/report/conformance.ktap'
+	@$(CONFORMANCE_RUN) $(EMU_FILES) 2>&1 > /dev/null || true
+	@$(MAKE) --no-print-directory check-upstream-quick || true
+	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log -a $(B)/conformance/summary \
+		-a $(B)/upstream-quick/summary $(EMU_FILES)
 
 # The matrix, the coherence checker, the three-way agreement: KTAP on stdout.
 CONFORMANCE_TOOLS = $(B)/tests/oracle/trace-report $(B)/tests/coherence/coherence-check \
