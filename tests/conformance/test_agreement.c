@@ -90,7 +90,7 @@ struct side {
 	const char *stage;
 	const char *bind;
 	unsigned int first_phase;
-	uint8_t fill;		/* first buffer's, which the GPU process writes; the next has the next */
+	uint8_t fill;		/* what the GPU process writes to buffer 0; others: plus index */
 	char gpu_path[PATH], mocks_path[PATH];
 	struct process gpu, vmm;
 	struct backend mocks;
@@ -98,10 +98,9 @@ struct side {
 	struct buffer buffers[NR_HOSTS];
 };
 
-enum step { STEP_GPU, STEP_VMM, STEP_GUEST, NR_STEPS };
+enum party { PARTY_GPU, PARTY_VMM, PARTY_GUEST, NR_PARTIES };
 
 static bool traced;	/* in Bochs */
-
 
 static uint64_t size_of(size_t i)
 {
@@ -253,7 +252,7 @@ static void fill_mocks(struct side *s)
 static void gpu_writes(struct side *s)
 {
 	fill_mocks(s);	/* page faults are not worth tracing */
-	trace_begin(s->first_phase + STEP_GPU);
+	trace_begin(s->first_phase + PARTY_GPU);
 	fill_mocks(s);
 	test_assert(!kill(s->gpu.pid, SIGUSR1) && process_says(&s->gpu, "filled again"));
 	trace_end();
@@ -272,7 +271,7 @@ static void vmm_reads(struct side *s)
 	int n;
 
 	query(s);
-	trace_begin(s->first_phase + STEP_VMM);
+	trace_begin(s->first_phase + PARTY_VMM);
 	query(s);
 	trace_end();
 	for (i = 0; i < NR_HOSTS; i++) {
@@ -304,7 +303,7 @@ static struct cell cell_of(const struct side *s, size_t i, size_t page, unsigned
 		.want_level = hosts[i].level,
 		.host_pat = mock_host_pat(),
 		.data_ok = b->map[page * PAGE / 8] == guest_word(b, page, touch),
-		.phase = traced ? trace_phase(s->first_phase + STEP_GUEST) : 0,
+		.phase = traced ? trace_phase(s->first_phase + PARTY_GUEST) : 0,
 		.linear = b->gpa + page * PAGE,
 	};
 
@@ -349,7 +348,7 @@ static void guest_touches(struct side *s, unsigned int touch)
 	size_t i;
 
 	leaf_watch_start();
-	trace_begin(s->first_phase + STEP_GUEST);
+	trace_begin(s->first_phase + PARTY_GUEST);
 	trace_end();
 	test_assert(write(s->vmm.in, "t", 1) == 1);
 	if (!process_says(&s->vmm, "wrong words"))
@@ -361,10 +360,10 @@ static void guest_touches(struct side *s, unsigned int touch)
 
 /* ---- what came of it ---- */
 
-static struct agree_access access_at(const struct side *s, enum step step, uint64_t linear)
+static struct agree_access access_at(const struct side *s, enum party party, uint64_t linear)
 {
 	return (struct agree_access) {
-		.phase = traced ? trace_phase(s->first_phase + step) : 0,
+		.phase = traced ? trace_phase(s->first_phase + party) : 0,
 		.linear = linear,
 	};
 }
@@ -372,17 +371,18 @@ static struct agree_access access_at(const struct side *s, enum step step, uint6
 static void look_at_mappings(struct side *s, size_t i)
 {
 	struct buffer *b = &s->buffers[i];
-	uint64_t size = size_of(i), gpu, vmm = process_dmabuf_mapping(s->vmm.pid, hosts[i].name, size);
+	uint64_t size = size_of(i), gpu, vmm;
 
+	vmm = process_dmabuf_mapping(s->vmm.pid, hosts[i].name, size);
 	gpu = hosts[i].kind ? process_dmabuf_mapping(s->gpu.pid, hosts[i].name, size) :
 			      (uintptr_t)b->map;
 	b->agree.gpu_pte = agree_pte(hosts[i].kind ? s->gpu.pid : 0, gpu, size);
 	/* The VMM has read the first page; nobody but a migration reads the others. */
 	b->agree.vmm_pte = agree_pte(s->vmm.pid, vmm, PAGE);
 	b->agree.guest_pat = b->cells[NR_TYPES].pat;
-	b->agree.gpu = access_at(s, STEP_GPU, gpu);
-	b->agree.vmm = access_at(s, STEP_VMM, vmm);
-	b->agree.guest = access_at(s, STEP_GUEST, b->cells[NR_TYPES].linear);
+	b->agree.gpu = access_at(s, PARTY_GPU, gpu);
+	b->agree.vmm = access_at(s, PARTY_VMM, vmm);
+	b->agree.guest = access_at(s, PARTY_GUEST, b->cells[NR_TYPES].linear);
 }
 
 static void expect_traces(const struct side *s, const struct buffer *b)
@@ -395,12 +395,12 @@ static void expect_traces(const struct side *s, const struct buffer *b)
 	if (!traced)
 		return;
 	snprintf(name, sizeof(name), "%s:bind-%s:%s", s->stage, s->bind, b->agree.name);
-	trace_expect_host(name, s->first_phase + STEP_GPU, (void *)b->agree.gpu.linear, 8, "w",
+	trace_expect_host(name, s->first_phase + PARTY_GPU, (void *)b->agree.gpu.linear, 8, "w",
 			  type);
-	trace_expect_host(name, s->first_phase + STEP_VMM, (void *)b->agree.vmm.linear, 8, "r",
+	trace_expect_host(name, s->first_phase + PARTY_VMM, (void *)b->agree.vmm.linear, 8, "r",
 			  type);
 	cell_expected_leaf(cell, &leaf);
-	trace_expect_guest(name, s->first_phase + STEP_GUEST, cell->linear, 8, "rw",
+	trace_expect_guest(name, s->first_phase + PARTY_GUEST, cell->linear, 8, "rw",
 			   oracle_type_name(cell_expected(cell)), oracle_type_name(leaf.type),
 			   leaf.ignore_pat);
 }
@@ -484,7 +484,7 @@ static void test_bind(const char *bind, unsigned int first_phase)
 	from = (struct side) { .stage = "source", .bind = bind, .fill = 0x51,
 			       .first_phase = first_phase };
 	to = (struct side) { .stage = "destination", .bind = bind, .fill = 0xa1,
-			     .first_phase = first_phase + NR_STEPS };
+			     .first_phase = first_phase + NR_PARTIES };
 
 	start_side(&from, (const char *const []) {
 		"--payload", PAYLOAD, "--cmdline", "mode=serve mark", NULL,
@@ -566,7 +566,7 @@ int main(void)
 	/* A trace line for each 16 or 32 bytes that dmapat-gpu-proc fills, not for each byte. */
 	test_assert(!setenv("GLIBC_TUNABLES", "glibc.cpu.x86_rep_stosb_threshold=16777216", 1));
 	for (b = 0; b < 2; b++) {
-		test_bind(binds[b], 1 + b * 2 * NR_STEPS);
+		test_bind(binds[b], 1 + b * 2 * NR_PARTIES);
 		for (i = 0; i < sizeof(untold) / sizeof(untold[0]); i++)
 			test_untold(i, binds[b]);
 	}

@@ -90,9 +90,8 @@ static void touch_buffers(const struct boot_info *info)
 		print("serve %s touch %llu gpa 0x%llx wrong:", info->buffers[i].name,
 		      (unsigned long long)touches, (unsigned long long)gpa);
 		for (p = 0; p < NR_PAGES; p++) {
-			enum memtype type = p < NR_TYPES ? pat_types[p] : memtype_of_buffer(info, i);
-
-			print(" %s %d", memtype_name(type), (int)wrong[p]);
+			print(" %s %d", memtype_name(p < NR_TYPES ? pat_types[p] :
+						     memtype_of_buffer(info, i)), (int)wrong[p]);
 			all += wrong[p];
 		}
 		print("\n");

@@ -103,8 +103,8 @@ enum oracle_type agree_pte(pid_t pid, uint64_t addr, uint64_t size)
 		}
 		now = (enum oracle_type)witness_user_type(&entry);
 		if (at != addr && now != type) {
-			test_note("process %d: %s at 0x%" PRIx64 ", %s before", pid, name_of(now), at,
-				  name_of(type));
+			test_note("process %d: %s at 0x%" PRIx64 ", %s before", pid,
+				  name_of(now), at, name_of(type));
 			return ORACLE_INVALID;
 		}
 		type = now;

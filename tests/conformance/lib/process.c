@@ -142,7 +142,7 @@ static bool take_line(struct control *c, size_t *len)
 	memcpy(c->line + *len, c->unread, n);
 	*len += n;
 	c->line[*len] = '\0';
-	n += end != NULL;
+	n += end ? 1 : 0;
 	c->nr_unread -= n;
 	memmove(c->unread, c->unread + n, c->nr_unread);
 	return end;

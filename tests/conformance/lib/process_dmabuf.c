@@ -30,9 +30,9 @@ uint64_t process_dmabuf_mapping(pid_t pid, const char *name, uint64_t size)
 			continue;
 		test_assert(sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2);
 		if (found || end - start != size)
-			test_note("process %d maps %s at 0x%" PRIx64 ", 0x%" PRIx64 " bytes, and at 0x%"
-				  PRIx64 ": one mapping of 0x%" PRIx64 " bytes is wanted", pid,
-				  name, start, end - start, found, size);
+			test_note("process %d maps %s: 0x%" PRIx64 " bytes at 0x%" PRIx64
+				  ", and at 0x%" PRIx64 ": one mapping of 0x%" PRIx64 " is wanted",
+				  pid, name, end - start, start, found, size);
 		test_assert(!found && end - start == size);
 		found = start;
 	}
