@@ -43,9 +43,9 @@ $(CONFORMANCE) $(HEAPS): $(B)/tests/%: tests/%.c $(CONFORMANCE_O) $(ORACLE_O)
 
 EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 -include tests/guest/guest.mk
--include tests/conformance/matrix/matrix.mk
--include tests/coherence/coherence.mk
 -include tests/report/report.mk
+-include tests/coherence/coherence.mk
+-include tests/conformance/matrix/matrix.mk
 -include tests/upstream/upstream.mk
 
 EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')

@@ -106,6 +106,8 @@ const struct exporter exporters[] = {
 	{ "mock-wt",	ORACLE_WT, 1, &mock,	NULL },
 	{ "mock-wp",	ORACLE_WP, 1, &mock,	NULL },
 	{ "mock-wb",	ORACLE_WB, 1, &mock,	NULL },
+	{ "wc-heap",	ORACLE_WC, 2, &heap,	"system-wc" },
+	{ "uc-heap",	ORACLE_UC, 2, &heap,	"system-uc" },
 	{ "mock-uc",	ORACLE_UC, 2, &mock,	NULL },
 	{ "mock-wc",	ORACLE_WC, 2, &mock,	NULL },
 	{ "mock-wb",	ORACLE_WB, 2, &mock,	NULL },
