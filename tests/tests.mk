@@ -68,12 +68,13 @@ check:
 	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} check-all
 
 check-all: $(UNIT) conformance-build $(B)/tests/upstream/wrap
+	@rm -rf $(B)/upstream-quick
 	@mkdir -p $(B)/check
 	@tests/run-unit $(UNIT) | tee $(B)/check/unit.log
 	@BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
 	@echo 'conformance: KTAP in $(B)/report/conformance.ktap'
 	@$(CONFORMANCE_RUN) $(EMU_FILES) 2>&1 > /dev/null || true
-	@$(MAKE) --no-print-directory check-upstream-quick || true
+	@$(MAKE) --no-print-directory KVER=$(KVER) check-upstream-quick || true
 	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log -a $(B)/conformance/summary \
 		-a $(B)/upstream-quick/summary $(EMU_FILES)
 
