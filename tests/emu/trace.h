@@ -61,24 +61,14 @@ static inline void trace_expect_host(const char *name, unsigned int phase,
 /*
  * The same for a guest: linear is the guest's own address, type the effective
  * type, leaf and ignore_pat what the EPT leaf that it went through must have.
- * pat: "UC-" if that is what the guest's tables select, since Bochs prints UC for
- * it; NULL for all other types.
  */
-static inline void trace_expect_guest_pat(const char *name, unsigned int phase, uint64_t linear,
-					  size_t size, const char *access, const char *pat,
-					  const char *type, const char *leaf, int ignore_pat)
-{
-	printf("# expect %s phase=0x%x agent=guest linear=0x%llx size=0x%zx access=%s%s%s",
-	       name, trace_phase(phase), (unsigned long long)linear, size, access,
-	       pat ? " pat=" : "", pat ? pat : "");
-	printf(" type=%s leaf=%s ignore-pat=%d\n", type, leaf, ignore_pat);
-}
-
 static inline void trace_expect_guest(const char *name, unsigned int phase, uint64_t linear,
 				      size_t size, const char *access, const char *type,
 				      const char *leaf, int ignore_pat)
 {
-	trace_expect_guest_pat(name, phase, linear, size, access, NULL, type, leaf, ignore_pat);
+	printf("# expect %s phase=0x%x agent=guest linear=0x%llx size=0x%zx access=%s", name,
+	       trace_phase(phase), (unsigned long long)linear, size, access);
+	printf(" type=%s leaf=%s ignore-pat=%d\n", type, leaf, ignore_pat);
 }
 
 #endif /* TESTS_EMU_TRACE_H */

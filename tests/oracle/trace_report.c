@@ -33,7 +33,6 @@ struct range {
 	/* expected; observations leave these empty */
 	const char *access;	/* "r", "w", "rw" */
 	enum oracle_type type;
-	enum oracle_type pat;	/* UC- where the trace says UC */
 	enum oracle_type leaf;
 	int ignore_pat;
 	/* seen: counts, and one bit a type */
@@ -88,10 +87,6 @@ static bool parse_word(struct range *range, const char *word)
 		range->type = oracle_type_parse(word + 5);
 		return range->type != ORACLE_INVALID;
 	}
-	if (!strcmp(word, "pat=UC-")) {
-		range->pat = ORACLE_UC_MINUS;
-		return true;
-	}
 	if (!strncmp(word, "leaf=", 5)) {
 		range->leaf = oracle_type_parse(word + 5);
 		return range->leaf != ORACLE_INVALID;
@@ -114,8 +109,7 @@ static bool is_complete(const struct range *range, bool expect)
 		return !range->access && range->type == ORACLE_INVALID;
 	if (!range->access || range->type == ORACLE_INVALID)
 		return false;
-	return range->guest || (range->leaf == ORACLE_INVALID && range->pat == ORACLE_INVALID &&
-				range->ignore_pat < 0);
+	return range->guest || (range->leaf == ORACLE_INVALID && range->ignore_pat < 0);
 }
 
 /* line: behind "# expect " or "# observe " */
@@ -123,7 +117,6 @@ static int parse_range(struct report *report, const char *line, bool expect)
 {
 	struct range range = {
 		.type = ORACLE_INVALID,
-		.pat = ORACLE_INVALID,
 		.leaf = ORACLE_INVALID,
 		.ignore_pat = -1,
 	};
@@ -192,9 +185,6 @@ static void count_access(struct range *range, const struct trace_access *access)
 		}
 		range->leaves |= 1u << access->leaf.type;
 		range->ignores |= access->leaf.ignore_pat ? 2 : 1;
-		/* Bochs combines the PAT with the MTRRs, which makes UC of UC- */
-		if (range->pat == ORACLE_UC_MINUS)
-			type = type == ORACLE_UC ? ORACLE_UC_MINUS : ORACLE_INVALID;
 		type = oracle_ept_effective(&access->leaf, type);
 	}
 	/* bit 8 stands for a type that there is not */
