@@ -23,7 +23,7 @@
  * The smallest run: 12 cells, bound and unbound. --host, also for runs that are killed:
  * they must not leave a bracket of Bochs' trace open.
  */
-#define SMALL		"--host", "--exporter", "wc-heap", "--moment", "first-touch"
+#define SMALL		"--host", "--exporter", "wc-vgem", "--moment", "first-touch"
 
 static struct process p;
 
