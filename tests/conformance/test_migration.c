@@ -488,7 +488,9 @@ static void test_stopped_guest(void)
 	start_destination();
 	migrate("unix:" INCOMING, 30, 10000);
 	test_ok(migrated(), "stopped guest: completed");
-	test_ok(has_status(&dst, "paused"), "stopped guest: is stopped at the destination");
+	/* The source knows first: that the guest is no more its own is what it waits for. */
+	test_ok(process_says(&dst.vmm, "guest received"), "stopped guest: the destination has it");
+	test_ok(has_status(&dst, "paused"), "stopped guest: is stopped there");
 	control_command(&dst.ctl, "\"execute\":\"cont\"");
 	if (!test_ok(process_says(&dst.vmm, "migrations ") &&
 		     strstr(dst.vmm.text, "mismatches 0 "), "stopped guest: runs after cont"))
