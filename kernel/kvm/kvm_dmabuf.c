@@ -511,7 +511,7 @@ static int kvm_dmabuf_unbind(struct kvm *kvm, const struct kvm_dma_buf *arg)
 	return 0;
 }
 
-static int kvm_vm_ioctl_set_dma_buf(struct kvm *kvm, struct kvm_dma_buf __user *argp)
+int kvm_vm_ioctl_set_dma_buf(struct kvm *kvm, struct kvm_dma_buf __user *argp)
 {
 	struct kvm_dma_buf arg;
 	int r;
@@ -542,23 +542,6 @@ static int kvm_vm_ioctl_set_dma_buf(struct kvm *kvm, struct kvm_dma_buf __user *
 		return -EFAULT;
 
 	return r;
-}
-
-int kvm_dmabuf_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
-{
-	switch (ioctl) {
-	case KVM_SET_DMA_BUF:
-		return kvm_vm_ioctl_set_dma_buf(kvm, argp);
-	case KVM_GET_MEMTYPE:
-		return kvm_vm_ioctl_get_memtype(kvm, argp);
-	default:
-		return -ENOTTY;
-	}
-}
-
-int kvm_dmabuf_capabilities(void)
-{
-	return tdp_enabled ? KVM_DMA_BUF_HAS_BIND | KVM_DMA_BUF_HAS_MEMTYPE : 0;
 }
 
 /*

@@ -35,11 +35,14 @@ static inline bool kvm_dmabuf_may_cover(struct kvm *kvm, const struct kvm_memory
 	       slot->userspace_addr + slot->npages * PAGE_SIZE > READ_ONCE(d->first);
 }
 
-/* VM ioctls with our own magic; -ENOTTY: not ours. */
+/* kvm_dmabuf_ioctl.c: VM ioctls with our own magic; -ENOTTY: not ours. */
 int kvm_dmabuf_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
 
-/* Mask of KVM_DMA_BUF_HAS_*, for KVM_CAP_DMA_BUF. */
+/* kvm_dmabuf_ioctl.c: mask of KVM_DMA_BUF_HAS_*, for KVM_CAP_DMA_BUF. */
 int kvm_dmabuf_capabilities(void);
+
+/* KVM_SET_DMA_BUF */
+int kvm_vm_ioctl_set_dma_buf(struct kvm *kvm, struct kvm_dma_buf __user *argp);
 
 /*
  * Look up the frame of a bound page. RET_PF_INVALID: take the stock lookup, the

@@ -16,6 +16,7 @@
 
 #define KVM_DMA_BUF_HAS_BIND		(1 << 0)	/* KVM_SET_DMA_BUF; needs EPT or NPT */
 #define KVM_DMA_BUF_HAS_MEMTYPE		(1 << 1)	/* KVM_GET_MEMTYPE */
+#define KVM_DMA_BUF_HAS_WRITE_PROTECT_ALL (1 << 3)	/* KVM_WRITE_PROTECT_ALL_MEM */
 
 /**
  * struct kvm_dma_buf - bind [guest_phys_addr, +size) of a memslot to a DMA-buf
@@ -70,5 +71,17 @@ struct kvm_memtype {
 };
 
 #define KVM_GET_MEMTYPE		_IOWR(0xDB, 0x01, struct kvm_memtype)
+
+/*
+ * Write-protect all memory of the VM, in time that does not depend on its size, so
+ * that the next write to each page of a logged slot is logged again.
+ *
+ * From the first call on, nothing else protects: KVM_GET_DIRTY_LOG,
+ * KVM_CLEAR_DIRTY_LOG and KVM_RESET_DIRTY_RINGS hand out and clear what was logged
+ * and leave the pages writable, and switching a slot's log on takes constant time.
+ * So, in each round: take what was logged of all slots, call this, then read the
+ * pages. A page written in between is in what was taken, or will be logged.
+ */
+#define KVM_WRITE_PROTECT_ALL_MEM	_IO(0xDB, 0x03)
 
 #endif /* _UAPI_LINUX_KVM_DMABUF_H */
