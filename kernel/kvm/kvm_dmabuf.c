@@ -709,8 +709,28 @@ void kvm_dmabuf_invalidate_end(struct kvm *kvm, const struct mmu_notifier_range 
 	read_unlock(&d->lock);
 }
 
+/* A slot of @slot's address space that has all of the binding's host range; NULL: none. */
+static const struct kvm_memory_slot *kvm_dmabuf_heir(struct kvm *kvm,
+						     const struct kvm_dmabuf_binding *b,
+						     const struct kvm_memory_slot *slot)
+{
+	struct kvm_memslots *slots = __kvm_memslots(kvm, slot->as_id);
+	const struct kvm_memory_slot *other;
+	struct interval_tree_node *node;
+
+	for (node = interval_tree_iter_first(&slots->hva_tree, b->hva.start, b->hva.last); node;
+	     node = interval_tree_iter_next(node, b->hva.start, b->hva.last)) {
+		other = container_of(node, struct kvm_memory_slot, hva_node[slots->node_idx]);
+		if (node->start <= b->hva.start && node->last >= b->hva.last)
+			return other;
+	}
+
+	return NULL;
+}
+
 void kvm_dmabuf_slot_deleted(struct kvm *kvm, const struct kvm_memory_slot *slot)
 {
+	const struct kvm_memory_slot *heir;
 	unsigned long first = slot->userspace_addr;
 	unsigned long last = first + slot->npages * PAGE_SIZE - 1;
 	struct interval_tree_node *node, *next;
@@ -723,7 +743,12 @@ void kvm_dmabuf_slot_deleted(struct kvm *kvm, const struct kvm_memory_slot *slot
 	     node = next) {
 		next = interval_tree_iter_next(node, first, last);
 		b = container_of(node, struct kvm_dmabuf_binding, hva);
-		if (b->slot_id == kvm_dmabuf_slot_id(slot))
+		if (b->slot_id != kvm_dmabuf_slot_id(slot))
+			continue;
+		heir = kvm_dmabuf_heir(kvm, b, slot);
+		if (heir)
+			b->slot_id = kvm_dmabuf_slot_id(heir);
+		else
 			kvm_dmabuf_remove(kvm, b);
 	}
 }
