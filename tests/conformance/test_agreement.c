@@ -360,10 +360,10 @@ static void guest_touches(struct side *s, unsigned int touch)
 
 /* ---- what came of it ---- */
 
-static struct agree_access access_at(const struct side *s, enum party party, uint64_t linear)
+static struct agree_access access_at(const struct side *s, enum party who, uint64_t linear)
 {
 	return (struct agree_access) {
-		.phase = traced ? trace_phase(s->first_phase + party) : 0,
+		.phase = traced ? trace_phase(s->first_phase + who) : 0,
 		.linear = linear,
 	};
 }
