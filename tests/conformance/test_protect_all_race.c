@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 		for (unsigned int n = round % 4; n; n--) {
 			logged += take_log();
 			protect_and_copy();
-			usleep(500);
+			writers_wait(20);
 		}
 		/* … and then looked at. */
 		writers_hold();
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 		lost += lost_pages();
 		protect_and_copy();
 		writers_release();
-		usleep(1000);
+		writers_wait(50);
 	}
 	writers_end();
 	for (unsigned int i = 0; i < WRITERS; i++)

@@ -321,10 +321,10 @@ static void under_fire(unsigned long rounds)
 	memcpy(copy, memory, SIZE);
 	writers_release();
 	for (unsigned long round = 0; round < rounds && !lost && !wrong; round++) {
-		usleep(1000);
+		writers_wait(50);
 		wrong += cut(rest);
 		kept += count(rest, PAGES);
-		usleep(1000);
+		writers_wait(50);
 		if (round % 2) {
 			wrong += join(rest);
 			kept += count(rest, HOLE_PAGES);
@@ -364,7 +364,7 @@ static void by_single_calls(void)
 		test_assert(!writers_slot(4, GPA, HOLE * 4096, memory, LOG));
 		test_assert(!writers_slot(2, GPA + HOLE * 4096, HOLE_PAGES * 4096,
 					  memory + HOLE * 4096, LOG));
-		usleep(1000);
+		writers_wait(50);
 		test_assert(!writers_slot(4, 0, 0, NULL, 0));
 		test_assert(!writers_slot(2, 0, 0, NULL, 0));
 		test_assert(!writers_slot(1, GPA, SIZE, memory, LOG));
@@ -384,7 +384,7 @@ int main(int argc, char **argv)
 	test_assert(!writers_slot(1, GPA, SIZE, memory, LOG));
 	refusals();
 	writers_start(PAGES);
-	usleep(20000);
+	writers_wait(PAGES);
 	writers_hold();
 	bits_and_pages();
 	bindings();

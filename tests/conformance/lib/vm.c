@@ -62,7 +62,7 @@ static struct agent_cmd *vm_cmd(struct test_vm *vm)
 	return (struct agent_cmd *)(vm->ram + CMD_GPA);
 }
 
-static void vm_setup_cpu(struct test_vm *vm)
+void vcpu_long_mode(int kvm, int vcpu, uint64_t cr3)
 {
 	const unsigned int entries = 128;
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + entries * sizeof(cpuid->entries[0]));
@@ -72,16 +72,15 @@ static void vm_setup_cpu(struct test_vm *vm)
 	struct kvm_segment data = {
 		.selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1, .limit = 0xffffffff
 	};
-	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2, .rbx = CMD_GPA };
 	struct kvm_sregs sregs;
 
 	test_assert(cpuid);
 	cpuid->nent = entries;
-	test_assert(!ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid));
-	test_assert(!ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid));
+	test_assert(!ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid));
+	test_assert(!ioctl(vcpu, KVM_SET_CPUID2, cpuid));
 	free(cpuid);
 
-	test_assert(!ioctl(vm->vcpu, KVM_GET_SREGS, &sregs));
+	test_assert(!ioctl(vcpu, KVM_GET_SREGS, &sregs));
 	sregs.cs = code;
 	sregs.ds = data;
 	sregs.es = data;
@@ -89,10 +88,17 @@ static void vm_setup_cpu(struct test_vm *vm)
 	sregs.gs = data;
 	sregs.ss = data;
 	sregs.cr0 = 0x80010033;		/* PG WP NE ET MP PE */
-	sregs.cr3 = PML4_GPA;
+	sregs.cr3 = cr3;
 	sregs.cr4 = 0x20;		/* PAE */
 	sregs.efer = 0x500;		/* LMA LME */
-	test_assert(!ioctl(vm->vcpu, KVM_SET_SREGS, &sregs));
+	test_assert(!ioctl(vcpu, KVM_SET_SREGS, &sregs));
+}
+
+static void vm_setup_cpu(struct test_vm *vm)
+{
+	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2, .rbx = CMD_GPA };
+
+	vcpu_long_mode(vm->kvm, vm->vcpu, PML4_GPA);
 	test_assert(!ioctl(vm->vcpu, KVM_SET_REGS, &regs));
 }
 

@@ -58,6 +58,9 @@ struct test_vm {
 	bool interrupted;		/* the last operation did not end */
 };
 
+/* A new vCPU of any VM into 64-bit mode with paging, with all the CPUID that KVM supports. */
+void vcpu_long_mode(int kvm, int vcpu, uint64_t cr3);
+
 /* @ring_bytes: size of the dirty ring, 0 for the dirty bitmap */
 void vm_create(struct test_vm *vm, uint32_t ring_bytes);
 void vm_destroy(struct test_vm *vm);

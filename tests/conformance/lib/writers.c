@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,6 +14,8 @@
 #include <sys/mman.h>
 
 #include "ktap.h"
+#include "process.h"
+#include "vm.h"
 #include "writers.h"
 
 #define RAM_SIZE	0x200000UL
@@ -22,10 +25,12 @@
 #define PDPT_GPA	0x2000
 #define PD_GPA		0x3000
 #define CODE_GPA	0x5000
+#define COUNTER_GPA	0x6000		/* eight bytes a vCPU */
 
 /*
- * rsi: where to write, rdi: state, rbx: counter, rdx: mask of page numbers. For ever:
- * step the generator, store the counter to a page that it names.
+ * rsi: where to write, rdi: state, rbx: counter, rdx: mask of page numbers, r8: where
+ * the counter is told. For ever: step the generator, store the counter to a page that
+ * it names, and tell it.
  */
 static const uint8_t code[] = {
 	0x48, 0x69, 0xff, 0x0d, 0x66, 0x19, 0x00,	/* imul $1664525, %rdi, %rdi */
@@ -36,7 +41,8 @@ static const uint8_t code[] = {
 	0x48, 0xc1, 0xe0, 0x0c,				/* shl $12, %rax */
 	0x48, 0xff, 0xc3,				/* inc %rbx */
 	0x48, 0x89, 0x1c, 0x06,				/* mov %rbx, (%rsi,%rax) */
-	0xeb, 0xdb,					/* jmp to the beginning */
+	0x49, 0x89, 0x18,				/* mov %rbx, (%r8) */
+	0xeb, 0xd8,					/* jmp to the beginning */
 };
 
 struct writer {
@@ -47,6 +53,7 @@ struct writer {
 };
 
 static int kvm_fd, vm_fd;
+static uint8_t *ram;
 static struct writer writers[WRITERS];
 static pthread_barrier_t held, released;
 static atomic_bool hold, end;
@@ -91,10 +98,21 @@ void writers_release(void)
 
 uint64_t writers_stores(unsigned int i)
 {
-	struct kvm_regs regs;
+	return *(volatile uint64_t *)(ram + COUNTER_GPA + 8 * i);
+}
 
-	test_assert(!ioctl(writers[i].fd, KVM_GET_REGS, &regs));
-	return regs.rbx;
+void writers_wait(uint64_t n)
+{
+	const int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		const uint64_t before = writers_stores(i);
+
+		while (writers_stores(i) - before < n) {
+			test_assert(process_now_ms() < deadline);
+			sched_yield();
+		}
+	}
 }
 
 unsigned long writers_exits(void)
@@ -125,51 +143,20 @@ int writers_slot(unsigned int slot, uint64_t gpa, uint64_t size, void *hva, uint
 	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region) ? errno : 0;
 }
 
-static void set_cpuid(int vcpu)
-{
-	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 128 * sizeof(cpuid->entries[0]));
-
-	test_assert(cpuid);
-	cpuid->nent = 128;
-	test_assert(!ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid));
-	test_assert(!ioctl(vcpu, KVM_SET_CPUID2, cpuid));
-	free(cpuid);
-}
-
 static void create_writer(unsigned int i, size_t run_size)
 {
-	const struct kvm_segment code_segment = {
-		.selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1, .limit = 0xffffffff
-	};
-	const struct kvm_segment data = {
-		.selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1, .limit = 0xffffffff
-	};
 	struct writer *writer = &writers[i];
-	struct kvm_sregs sregs;
 
 	writer->fd = ioctl(vm_fd, KVM_CREATE_VCPU, i);
 	test_assert(writer->fd >= 0);
 	writer->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, writer->fd, 0);
 	test_assert(writer->run != MAP_FAILED);
-	set_cpuid(writer->fd);
-	test_assert(!ioctl(writer->fd, KVM_GET_SREGS, &sregs));
-	sregs.cs = code_segment;
-	sregs.ds = data;
-	sregs.es = data;
-	sregs.fs = data;
-	sregs.gs = data;
-	sregs.ss = data;
-	sregs.cr0 = 0x80010033;		/* PG WP NE ET MP PE */
-	sregs.cr3 = PML4_GPA;
-	sregs.cr4 = 0x20;		/* PAE */
-	sregs.efer = 0x500;		/* LMA LME */
-	test_assert(!ioctl(writer->fd, KVM_SET_SREGS, &sregs));
+	vcpu_long_mode(kvm_fd, writer->fd, PML4_GPA);
 }
 
 int writers_create(void)
 {
 	struct sigaction action = { .sa_handler = interrupt };
-	uint8_t *ram;
 	int size;
 
 	kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -204,6 +191,7 @@ void writers_start(uint64_t pages)
 		struct kvm_regs regs = {
 			.rip = CODE_GPA, .rflags = 0x202, .rsi = WRITERS_GPA + 8 * i,
 			.rdi = 0x1234567 * (i + 1), .rdx = pages - 1,
+			.r8 = COUNTER_GPA + 8 * i,
 		};
 
 		test_assert(!ioctl(writers[i].fd, KVM_SET_REGS, &regs));

@@ -23,8 +23,11 @@ void writers_start(uint64_t pages);
 void writers_hold(void);
 void writers_release(void);
 
-/* How often vCPU @i has stored. Only while they are held, or have ended. */
+/* How often vCPU @i has stored. */
 uint64_t writers_stores(unsigned int i);
+
+/* Until each has stored @n times more. The test ends where that takes a minute. */
+void writers_wait(uint64_t n);
 
 /* How often one left for another reason than a signal; it goes on after that. */
 unsigned long writers_exits(void);
