@@ -14,20 +14,11 @@
 
 #include <stdint.h>
 
+#include "vmm/dirty_source.h"
 #include "vmm/error.h"
 
 struct vcpu;
 struct vm;
-
-/*
- * Takes dirty pages: @page is the page's number in @slot (VM_SLOT_*), so the byte
- * offset is page << 12; in the window slot that offset is a window offset.
- * Called with vm->dirty_lock held, from whichever thread harvests: the migration's,
- * or a vCPU's whose ring is full. Must not call back into the VM.
- */
-struct dirty_sink {
-	void (*page)(const struct dirty_sink *sink, uint32_t slot, uint64_t page);
-};
 
 /* Before vCPUs are created. -EOPNOTSUPP where KVM has no ring. */
 int dirty_ring__enable(struct vm *vm, uint32_t entries, struct error *err);
