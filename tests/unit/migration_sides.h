@@ -272,7 +272,8 @@ static inline int fake_log_start(void *opaque, struct migration_memory *mem, str
 }
 
 /* What the guest and a GPU did since the last call. */
-static inline int fake_log_sync(void *opaque, uint64_t *dirty, struct error *err)
+static inline int fake_log_sync(void *opaque, bool last, struct migration_dirty *dirty,
+				struct error *err)
 {
 	struct fake_source *f = opaque;
 	struct report *r = f->h->report;
@@ -290,7 +291,10 @@ static inline int fake_log_sync(void *opaque, uint64_t *dirty, struct error *err
 	harness_write(f->h, NULL, 2, r->syncs % 8, r->syncs * 99);
 	if (r->syncs == 2)
 		cancel_if(f->h, CANCEL_ROUND);
-	*dirty = migration_memory__collect(f->memory);
+	dirty->floor = region_pages[1] + region_pages[2];
+	for (i = 1; last && i < NR_REGIONS; i++)
+		migration_memory__add_all(f->memory, i);
+	dirty->pages = migration_memory__collect(f->memory);
 	return 0;
 }
 

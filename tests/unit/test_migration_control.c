@@ -173,12 +173,15 @@ static int fake_log_start(void *opaque, struct migration_memory *mem, struct err
 	return 0;
 }
 
-static int fake_log_sync(void *opaque, uint64_t *dirty, struct error *err)
+static int fake_log_sync(void *opaque, bool last, struct migration_dirty *dirty,
+			 struct error *err)
 {
 	struct migration *m = opaque;
 
+	(void)last;
 	(void)err;
-	*dirty = migration_memory__collect(m->memory);
+	dirty->pages = migration_memory__collect(m->memory);
+	dirty->floor = 0;
 	return 0;
 }
 

@@ -122,16 +122,14 @@ static int send_page(struct migration_sender *s, uint32_t region, uint64_t page,
 	return ret;
 }
 
-/* The pages of the region that are to be sent; @whole: look at all of them. */
-static int send_region(struct migration_sender *s, uint32_t region, bool whole, bool always,
+/* The pages of the region that are to be sent. */
+static int send_region(struct migration_sender *s, uint32_t region, bool always,
 		       struct error *err)
 {
 	const struct migration_region *r = &s->machine.regions[region];
 	uint64_t page;
 	int ret, end;
 
-	if (whole)
-		migration_memory__add_all(&s->memory, region);
 	if (!s->memory.tracks[region].nr_todo)
 		return 0;
 	/* The destination waits for us meanwhile, with the same timeout. */
@@ -157,7 +155,7 @@ static int send_round(struct migration_sender *s, uint64_t round, struct error *
 
 	for (i = 0; i < s->machine.nr_regions; i++) {
 		/* What a fresh buffer holds at the destination is not known. */
-		ret = send_region(s, i, false, !round &&
+		ret = send_region(s, i, !round &&
 				  s->machine.regions[i].kind == MIGRATION_BUFFER, err);
 		if (ret)
 			return ret;
@@ -170,30 +168,26 @@ static int send_round(struct migration_sender *s, uint64_t round, struct error *
 }
 
 /*
- * Is it time to stop the guest? What is left then is what is dirty, and all
- * buffers, because what a GPU wrote to them is not known.
+ * Is it time to stop the guest? What is left then is what is dirty, and what has to
+ * be looked at because its writes are not known.
  */
-static bool converged(const struct migration_sender *s, uint64_t dirty)
+static bool converged(const struct migration_sender *s, const struct migration_dirty *dirty)
 {
-	const struct migration_stats *stats = &s->src->stats;
-	uint64_t buffers = 0, allowed;
-	uint32_t i;
+	uint64_t floor = dirty->floor * MIGRATION_PAGE_SIZE, allowed;
 
-	for (i = 0; i < s->machine.nr_regions; i++)
-		if (s->machine.regions[i].kind == MIGRATION_BUFFER)
-			buffers += s->machine.regions[i].size;
-	allowed = stats->bytes_per_second / 1000 * s->src->params.downtime_limit_ms;
-	allowed = allowed > buffers ? allowed - buffers : 0;
-	/* Where the buffers take longest, less RAM would not help. */
-	if (allowed < buffers / 8)
-		allowed = buffers / 8;
-	return dirty <= FEW_PAGES || dirty * MIGRATION_PAGE_SIZE <= allowed;
+	allowed = s->src->stats.bytes_per_second / 1000 * s->src->params.downtime_limit_ms;
+	allowed = allowed > floor ? allowed - floor : 0;
+	/* Where that takes longest, fewer dirty pages would not help. */
+	if (allowed < floor / 8)
+		allowed = floor / 8;
+	return dirty->pages <= FEW_PAGES || dirty->pages * MIGRATION_PAGE_SIZE <= allowed;
 }
 
 static int precopy(struct migration_sender *s, struct error *err)
 {
 	struct migration_stats *stats = &s->src->stats;
-	uint64_t dirty, begin, ns;
+	struct migration_dirty dirty;
+	uint64_t begin, ns;
 	uint32_t i, round;
 	int ret;
 
@@ -203,14 +197,14 @@ static int precopy(struct migration_sender *s, struct error *err)
 	s->logging = true;
 	for (i = 0; i < s->machine.nr_regions; i++)
 		migration_memory__add_populated(&s->memory, i);
-	ret = s->src->ops->log_sync(s->src->opaque, &dirty, err);
+	ret = s->src->ops->log_sync(s->src->opaque, false, &dirty, err);
 	if (ret)
 		return ret;
 
 	for (round = 0;; round++) {
-		stats->round_pages[round] = dirty;
+		stats->round_pages[round] = dirty.pages;
 		stats->rounds = round + 1;
-		stats->remaining_pages = dirty;
+		stats->remaining_pages = dirty.pages;
 		progress(s);
 
 		begin = migration_clock__ns();
@@ -219,16 +213,16 @@ static int precopy(struct migration_sender *s, struct error *err)
 			return ret;
 		ns = migration_clock__ns() - begin;
 		/* A pass of few pages is mostly the wait for its answer. */
-		if (dirty > FEW_PAGES || !stats->bytes_per_second)
-			stats->bytes_per_second = (double)dirty * MIGRATION_PAGE_SIZE * 1e9 /
+		if (dirty.pages > FEW_PAGES || !stats->bytes_per_second)
+			stats->bytes_per_second = (double)dirty.pages * MIGRATION_PAGE_SIZE * 1e9 /
 						  (ns ? ns : 1);
 
-		ret = s->src->ops->log_sync(s->src->opaque, &dirty, err);
+		ret = s->src->ops->log_sync(s->src->opaque, false, &dirty, err);
 		if (ret)
 			return ret;
-		stats->remaining_pages = dirty;
+		stats->remaining_pages = dirty.pages;
 		progress(s);
-		if (round + 1 >= s->src->params.max_rounds || converged(s, dirty))
+		if (round + 1 >= s->src->params.max_rounds || converged(s, &dirty))
 			return 0;
 	}
 }
@@ -366,7 +360,7 @@ static enum migration_outcome await_outcome(struct migration_sender *s, struct e
 /* Stop the guest and send the rest. After an error nothing has been given away. */
 static int stop_and_copy(struct migration_sender *s, struct error *err)
 {
-	uint64_t dirty;
+	struct migration_dirty dirty;
 	uint32_t i;
 	int ret;
 
@@ -375,13 +369,13 @@ static int stop_and_copy(struct migration_sender *s, struct error *err)
 	if (ret)
 		return ret;
 	s->paused = true;
-	ret = s->src->ops->log_sync(s->src->opaque, &dirty, err);
+	ret = s->src->ops->log_sync(s->src->opaque, true, &dirty, err);
 	if (ret)
 		return ret;
-	s->src->stats.remaining_pages = dirty;
+	s->src->stats.remaining_pages = dirty.pages;
 	progress(s);
 	for (i = 0; i < s->machine.nr_regions; i++) {
-		ret = send_region(s, i, s->machine.regions[i].kind == MIGRATION_BUFFER, false, err);
+		ret = send_region(s, i, false, err);
 		if (ret)
 			return ret;
 	}

@@ -42,6 +42,12 @@ struct migration_stats {
 	struct migration_region_stats regions[MIGRATION_MAX_REGIONS];
 };
 
+/* What log_sync() says, in pages. */
+struct migration_dirty {
+	uint64_t pages;			/* to be sent now */
+	uint64_t floor;			/* to be looked at in the last pass, written or not */
+};
+
 /* All return 0 or -errno with @err filled, unless they return nothing. */
 struct migration_source_ops {
 	/* @m's hva and fd stay valid until release(). */
@@ -50,8 +56,12 @@ struct migration_source_ops {
 
 	/* Pages written from here on are marked in @mem by log_sync() at the latest. */
 	int (*log_start)(void *opaque, struct migration_memory *mem, struct error *err);
-	/* Collect; afterwards *@dirty pages are to be sent. Read them after this only. */
-	int (*log_sync)(void *opaque, uint64_t *dirty, struct error *err);
+	/*
+	 * Collect; afterwards @dirty->pages are to be sent. Read them after this only.
+	 * @last: the guest is stopped; nothing may be missing.
+	 */
+	int (*log_sync)(void *opaque, bool last, struct migration_dirty *dirty,
+			struct error *err);
 	void (*log_stop)(void *opaque);
 
 	/* Stop the guest for the switch-over; *@ran: it was running. */

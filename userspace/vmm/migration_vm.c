@@ -128,20 +128,31 @@ static int log_start(void *opaque, struct migration_memory *mem, struct error *e
 	return ret;
 }
 
-static int log_sync(void *opaque, uint64_t *dirty, struct error *err)
+static int log_sync(void *opaque, bool last, struct migration_dirty *dirty, struct error *err)
 {
 	struct migration *m = opaque;
+	const struct migration_machine *machine = m->memory->machine;
+	uint32_t i;
 	int ret;
 
 	ret = dirty_ring__harvest(m->vm);
 	if (ret < 0)
 		return error__set(err, -ret, "dirty ring: %s", strerror(-ret));
+	/* What a GPU wrote to its buffers is not known. */
+	dirty->floor = 0;
+	for (i = 0; i < machine->nr_regions; i++) {
+		if (machine->regions[i].kind != MIGRATION_BUFFER)
+			continue;
+		dirty->floor += migration_region__pages(&machine->regions[i]);
+		if (last)
+			migration_memory__add_all(m->memory, i);
+	}
 	/*
 	 * A vCPU with a full ring harvests too, in one go under the lock: what is
 	 * marked here is write-protected again, so that reading it loses nothing.
 	 */
 	pthread_mutex_lock(&m->vm->dirty_lock);
-	*dirty = migration_memory__collect(m->memory);
+	dirty->pages = migration_memory__collect(m->memory);
 	pthread_mutex_unlock(&m->vm->dirty_lock);
 	return 0;
 }
