@@ -242,7 +242,7 @@ static inline bool side_done(const struct harness *h, int side)
 	if (!h->pid[side])
 		return true;
 	return side == SOURCE ? h->report->unknown && !h->fault->force && !h->fault->resume_stall :
-	       h->report->started;
+	       h->report->started && h->report->settled;
 }
 
 static inline void reap(struct harness *h, int side)

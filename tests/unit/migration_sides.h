@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/dmabuf_memtype.h>
 #include <malloc.h>
 #include <poll.h>
@@ -94,6 +95,7 @@ struct report {
 	int ret;
 	unsigned int states;
 	struct error destination_err;
+	bool settled;			/* its end of the migration is over, and counted */
 };
 
 struct stream_copy {
@@ -399,11 +401,15 @@ static inline void harness_run_source(struct harness *h, int sock)
 		.ops = &fake_source_ops,
 		.opaque = &fake,
 		.ch = &ch,
-		.params = { .timeout_ms = ch.timeout_ms, .max_rounds = 3 },
+		.params = {
+			.timeout_ms = ch.timeout_ms, .max_rounds = 3,
+			.compression_level = MIGRATION_COMPRESSION_LEVEL,
+		},
 	};
 	struct error err = { "" };
 	enum migration_outcome outcome;
 
+	fcntl(sock, F_SETFL, O_NONBLOCK);
 	take_stock(h->report, SOURCE, -1);
 	outcome = migration_source__run(&src, &err);
 	take_stock(h->report, SOURCE, 1);
@@ -489,10 +495,12 @@ static inline void harness_run_destination(struct harness *h, int sock)
 	};
 	struct error err = { "" };
 
+	fcntl(sock, F_SETFL, O_NONBLOCK);
 	take_stock(h->report, DESTINATION, -1);
 	h->report->ret = migration_destination__run(&dst, &err);
 	take_stock(h->report, DESTINATION, 1);
 	h->report->destination_err = err;
+	h->report->settled = true;
 	harness_news(h);
 	/* A started guest goes on until somebody ends it. */
 	while (h->report->started)

@@ -24,6 +24,8 @@
 
 #include "unit/capture.h"
 #include "vmm/migration_channel.h"
+#include "vmm/migration_clock.h"
+#include "vmm/migration_rate.h"
 
 static char dir[] = "/tmp/migration-channel.XXXXXX";
 static char uri[128];
@@ -210,7 +212,7 @@ static void test_nobody_listens(void **state)
 
 static void test_deadlines(void **state)
 {
-	static char big[1 << 20];
+	static char big[16 << 20];
 	struct migration_channel a, b;
 	struct iovec iov = { big, sizeof(big) };
 	struct error err = { "" };
@@ -273,6 +275,69 @@ static void test_input_stops_a_write(void **state)
 	assert_int_equal(migration_channel__write(&a, &iov, 1, false, &err), 0);
 	migration_channel__close(&a);
 	migration_channel__close(&b);
+}
+
+/* A bucket that is empty for an hour: what ends the wait for it. */
+static void held_back(struct migration_channel *a, struct migration_channel *b,
+		      struct migration_rate *rate)
+{
+	connected(uri, a, b);
+	migration_rate__init(rate, 1, migration_clock__ns());
+	migration_rate__take(rate, 3600, migration_clock__ns());
+	a->rate = rate;
+}
+
+static void test_bandwidth_wait_ends(void **state)
+{
+	struct migration_channel a, b;
+	struct migration_rate rate;
+	struct error err = { "" };
+	int cancel = eventfd(1, 0);
+	char byte = 'x';
+	struct iovec iov = { &byte, 1 };
+
+	(void)state;
+	held_back(&a, &b, &rate);
+	a.cancel_fd = cancel;
+	assert_int_equal(migration_channel__write(&a, &iov, 1, true, &err), -ECANCELED);
+	assert_string_equal(err.msg, "migration cancelled");
+	a.cancel_fd = -1;
+	err.msg[0] = '\0';
+	assert_int_equal(migration_channel__write(&b, &iov, 1, false, &err), 0);
+	assert_int_equal(migration_channel__write(&a, &iov, 1, true, &err), -EREMOTEIO);
+	migration_channel__close(&b);
+	err.msg[0] = '\0';
+	assert_int_equal(migration_channel__write(&a, &iov, 1, false, &err), -EPIPE);
+	assert_string_equal(err.msg, "destination closed the connection");
+	assert_int_equal(a.tx_bytes, 0);
+	migration_channel__close(&a);
+	migration_rate__exit(&rate);
+	close(cancel);
+}
+
+/* The wait is not the peer's silence: it may last longer than the timeout. */
+static void test_bandwidth_wait_is_no_silence(void **state)
+{
+	struct migration_channel a, b;
+	struct migration_rate rate;
+	struct error err = { "" };
+	char byte = 'x';
+	struct iovec iov = { &byte, 1 };
+	uint64_t begin;
+
+	(void)state;
+	connected(uri, &a, &b);
+	migration_rate__init(&rate, 1000, migration_clock__ns());
+	begin = migration_clock__ns();
+	migration_rate__take(&rate, 60, begin);
+	a.rate = &rate;
+	a.timeout_ms = 20;
+	assert_int_equal(migration_channel__write(&a, &iov, 1, true, &err), 0);
+	assert_true(migration_clock__ns() - begin >= 60 * 1000000ULL);
+	assert_int_equal(migration_channel__read(&b, &byte, 1, &err), 0);
+	migration_channel__close(&a);
+	migration_channel__close(&b);
+	migration_rate__exit(&rate);
 }
 
 /* The end comes after what was sent before it, orderly or not. */
@@ -351,6 +416,8 @@ int main(void)
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_input_stops_a_write),
+		cmocka_unit_test(test_bandwidth_wait_ends),
+		cmocka_unit_test(test_bandwidth_wait_is_no_silence),
 		cmocka_unit_test(test_closed_peer),
 		cmocka_unit_test(test_flush_and_orderly_end),
 		cmocka_unit_test(test_flush_and_reset),

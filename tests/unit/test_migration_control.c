@@ -297,10 +297,18 @@ static void test_arguments(void **state)
 	const struct migration_params none = { 0 };
 	const struct migration_params slow = { .timeout_ms = 3600001 };
 	const struct migration_params many = { .max_rounds = 101 };
+	const struct migration_params level = { .compression_level = 20 };
+	const struct migration_params trickle = { .bandwidth = 111411, .timeout_ms = 5000 };
+	const struct migration_params slower = { .bandwidth = 1000, .timeout_ms = 50 };
 	struct error err = { "" };
 	char path[400];
 
 	(void)state;
+	refused(migration__start(vm, uri, &level, &err), -EINVAL, &err,
+		"compression-level 20: 0 (none) to 19 expected");
+	refused(migration__start(vm, uri, &trickle, &err), -EINVAL, &err,
+		"bandwidth 111411: 0 (no limit) or at least 111412 bytes a second expected");
+	refused(migration__start(vm, uri, &slower, &err), -EINVAL, &err, "timeout-ms 50");
 	refused(migration__start(vm, "exec:cat", &none, &err), -EINVAL, &err, "exec:cat");
 	refused(migration__start(vm, uri, &slow, &err), -EINVAL, &err, "3600001");
 	refused(migration__start(vm, uri, &many, &err), -EINVAL, &err, "max-rounds 101");
@@ -369,6 +377,15 @@ static void test_completed(void **state)
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(out, "round_pages")), 1);
 	assert_int_equal(cJSON_GetObjectItem(out, "pages_sent")->valueint, 20);
 	assert_int_equal(cJSON_GetObjectItem(out, "remaining")->valueint, 0);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(out, "round_ms")), 1);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(out, "round_bytes")), 1);
+	assert_true(cJSON_GetArrayItem(cJSON_GetObjectItem(out, "round_bytes"), 0)->valueint >
+		    20 * 4096);
+	assert_int_equal(cJSON_GetObjectItem(out, "percent")->valueint, 100);
+	assert_int_equal(cJSON_GetObjectItem(out, "dirty_rate")->valueint, 0);
+	assert_int_equal(cJSON_GetObjectItem(out, "expected_downtime_ms")->valueint, 0);
+	assert_true(cJSON_GetObjectItem(out, "elapsed_ms")->valuedouble >=
+		    cJSON_GetObjectItem(out, "downtime_ms")->valuedouble);
 	assert_true(cJSON_GetObjectItem(out, "bytes_sent")->valueint > 0);
 	assert_true(cJSON_IsArray(cJSON_GetObjectItem(out, "buffers")));
 	cJSON_Delete(out);

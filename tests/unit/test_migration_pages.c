@@ -158,7 +158,7 @@ static void fill(uint8_t *page, uint32_t n)
 }
 
 /* Any set of pages comes back as it was sent, each page once. */
-static void test_round_trip(void **state)
+static void round_trip(unsigned int level)
 {
 	static uint8_t memory[REGION_PAGES][MIGRATION_PAGE_SIZE];
 	struct migration_channel ch[2];
@@ -172,7 +172,6 @@ static void test_round_trip(void **state)
 	const uint8_t *from;
 	int fds[2], size = 16 << 20;
 
-	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	for (i = 0; i < 2; i++) {
@@ -181,7 +180,7 @@ static void test_round_trip(void **state)
 		};
 		assert_int_equal(migration_stream__init(&s[i], &ch[i]), 0);
 	}
-	assert_int_equal(migration_writer__init(&w, &s[0]), 0);
+	assert_int_equal(migration_writer__init(&w, &s[0], level), 0);
 	memset(memory, 0xff, sizeof(memory));
 
 	/* Few at a time, because a socket's buffer is small without privileges. */
@@ -230,6 +229,52 @@ static void test_round_trip(void **state)
 	}
 }
 
+static void test_round_trip(void **state)
+{
+	(void)state;
+	round_trip(0);
+	round_trip(1);
+	round_trip(MIGRATION_LEVEL_MAX);
+}
+
+/* One page at @level, as it is encoded on the wire. */
+static enum migration_encoding encoding_of(unsigned int level, uint32_t n)
+{
+	struct migration_channel ch = { .cancel_fd = -1, .timeout_ms = 1000, .peer = "peer" };
+	struct migration_pages_header h;
+	struct migration_stream s;
+	struct migration_writer w;
+	struct error err = { "" };
+	uint8_t bytes[8192];
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	ch.fd = fds[0];
+	assert_int_equal(migration_stream__init(&s, &ch), 0);
+	assert_int_equal(migration_writer__init(&w, &s, level), 0);
+	fill(migration_writer__page(&w), n);
+	assert_int_equal(migration_writer__add(&w, 0, 5, false, &err), 0);
+	assert_int_equal(migration_writer__flush(&w, &err), 0);
+	assert_true(recv(fds[1], bytes, sizeof(bytes), 0) > 0);
+	memcpy(&h, bytes + sizeof(struct migration_record_header), sizeof(h));
+	migration_writer__exit(&w);
+	migration_stream__exit(&s);
+	migration_channel__close(&ch);
+	close(fds[1]);
+	return le16toh(h.encoding);
+}
+
+/* Level 0 never compresses; the others do where it helps. */
+static void test_levels(void **state)
+{
+	(void)state;
+	assert_int_equal(encoding_of(0, 1), MIGRATION_ENC_RAW);
+	assert_int_equal(encoding_of(1, 1), MIGRATION_ENC_ZSTD);
+	assert_int_equal(encoding_of(19, 1), MIGRATION_ENC_ZSTD);
+	assert_int_equal(encoding_of(1, 3), MIGRATION_ENC_RAW);
+	assert_int_equal(encoding_of(19, 3), MIGRATION_ENC_RAW);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_levels),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -171,6 +171,18 @@ static void test_bad_lines(void **state)
 		     "BadRequest", "max-rounds");
 	assert_error(t, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:/x\",\"max-rounds\":1e20}}",
 		     "BadRequest", "max-rounds");
+	assert_error(t, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:/x\",\"bandwidth\":-1}}",
+		     "BadRequest", "'bandwidth' of migrate has the wrong type or value");
+	assert_error(t, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:/x\",\"bandwidth\":0.5}}",
+		     "BadRequest", "'bandwidth' of migrate has the wrong type or value");
+	assert_error(t, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:/x\",\"bandwidth\":1e17}}",
+		     "BadRequest", "'bandwidth' of migrate has the wrong type or value");
+	assert_error(t, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:/x\",\"bandwidth\":\"100M\"}}",
+		     "BadRequest", "'bandwidth' of migrate has the wrong type or value");
+	assert_error(t, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:/x\",\"compression-level\":-1}}",
+		     "BadRequest", "'compression-level' of migrate has the wrong type or value");
+	assert_error(t, "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:/x\",\"compression-level\":true}}",
+		     "BadRequest", "'compression-level' of migrate has the wrong type or value");
 	assert_error(t, "{\"execute\":\"cont\",\"arguments\":{\"force\":1}}", "BadRequest", "force");
 }
 

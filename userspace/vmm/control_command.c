@@ -43,6 +43,13 @@ static bool is_u32(const cJSON *item)
 	       item->valuedouble == (double)(uint32_t)item->valuedouble;
 }
 
+/* What a double can say of bytes. */
+static bool is_bytes(const cJSON *item)
+{
+	return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= 1ULL << 53 &&
+	       item->valuedouble == (double)(uint64_t)item->valuedouble;
+}
+
 cJSON *control_command__error(const char *class, const char *desc)
 {
 	cJSON *answer = cJSON_CreateObject();
@@ -198,20 +205,23 @@ static int control_command__quit(struct vm *vm, const cJSON *args, cJSON *out, s
 	return 0;
 }
 
-static uint32_t control_command__u32(const cJSON *args, const char *name)
+static uint64_t control_command__number(const cJSON *args, const char *name, uint64_t absent)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(args, name);
 
-	return item ? (uint32_t)item->valuedouble : 0;
+	return item ? (uint64_t)item->valuedouble : absent;
 }
 
 static int control_command__migrate(struct vm *vm, const cJSON *args, cJSON *out,
 				    struct error *err)
 {
 	const struct migration_params params = {
-		.timeout_ms = control_command__u32(args, "timeout-ms"),
-		.downtime_limit_ms = control_command__u32(args, "downtime-limit-ms"),
-		.max_rounds = control_command__u32(args, "max-rounds"),
+		.timeout_ms = control_command__number(args, "timeout-ms", 0),
+		.downtime_limit_ms = control_command__number(args, "downtime-limit-ms", 0),
+		.max_rounds = control_command__number(args, "max-rounds", 0),
+		.compression_level = control_command__number(args, "compression-level",
+							     MIGRATION_COMPRESSION_LEVEL),
+		.bandwidth = control_command__number(args, "bandwidth", 0),
 	};
 	int r = control_command__launched(vm, err);
 
@@ -239,7 +249,7 @@ static int control_command__migrate_cancel(struct vm *vm, const cJSON *args, cJS
 	return migration__cancel(vm, err);
 }
 
-#define COMMAND_MAX_ARGS	4
+#define COMMAND_MAX_ARGS	8
 
 static const struct command {
 	const char *name;
@@ -256,6 +266,8 @@ static const struct command {
 		{ "timeout-ms", is_u32, false },
 		{ "downtime-limit-ms", is_u32, false },
 		{ "max-rounds", is_u32, false },
+		{ "bandwidth", is_bytes, false },
+		{ "compression-level", is_u32, false },
 	} },
 	{ .name = "query-migrate", .run = control_command__query_migrate },
 	{ .name = "migrate_cancel", .run = control_command__migrate_cancel },

@@ -17,6 +17,9 @@
 #include "log.h"
 #include "vmm/control.h"
 #include "vmm/exit_status.h"
+#include "vmm/migration_clock.h"
+#include "vmm/migration_pages.h"
+#include "vmm/migration_stream.h"
 #include "vmm/migration_vm.h"
 
 #define MAX_MS	3600000u
@@ -59,12 +62,31 @@ struct migration *migration__get(struct vm *vm)
 	return m;
 }
 
+static bool is_over(enum migration_status status)
+{
+	switch (status) {
+	case MIGRATION_NONE:
+	case MIGRATION_COMPLETED:
+	case MIGRATION_FAILED:
+	case MIGRATION_CANCELLED:
+		return true;
+	case MIGRATION_SETUP:
+	case MIGRATION_ACTIVE:
+	case MIGRATION_PRE_SWITCHOVER:
+	case MIGRATION_OUTCOME_UNKNOWN:
+		return false;
+	}
+	return false;
+}
+
 void migration__set_status(struct migration *m, enum migration_status status)
 {
 	cJSON *data = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(data, "status", status_names[status]);
 	pthread_mutex_lock(&m->lock);
+	if (is_over(status))
+		m->end_ns = migration_clock__ns();
 	m->status = status;
 	if (m->error.msg[0])
 		cJSON_AddStringToObject(data, "error", m->error.msg);
@@ -160,23 +182,6 @@ static void *destination_thread(void *arg)
 	return NULL;
 }
 
-static bool is_over(enum migration_status status)
-{
-	switch (status) {
-	case MIGRATION_NONE:
-	case MIGRATION_COMPLETED:
-	case MIGRATION_FAILED:
-	case MIGRATION_CANCELLED:
-		return true;
-	case MIGRATION_SETUP:
-	case MIGRATION_ACTIVE:
-	case MIGRATION_PRE_SWITCHOVER:
-	case MIGRATION_OUTCOME_UNKNOWN:
-		return false;
-	}
-	return false;
-}
-
 static enum migration_status status_of(struct migration *m)
 {
 	enum migration_status status;
@@ -209,6 +214,7 @@ static void reset(struct migration *m, const char *uri, bool incoming)
 	memset(&m->error, 0, sizeof(m->error));
 	memset(&m->stats, 0, sizeof(m->stats));
 	memset(&m->arrival, 0, sizeof(m->arrival));
+	m->begin_ns = migration_clock__ns();
 }
 
 static int start_thread(struct migration *m, void *(*fn)(void *), struct error *err)
@@ -222,6 +228,19 @@ static int start_thread(struct migration *m, void *(*fn)(void *), struct error *
 		return error__set(err, ret, "migration thread: %s", strerror(ret));
 	}
 	m->has_thread = true;
+	return 0;
+}
+
+/* The destination waits for a record no longer than for a silent peer. */
+static int check_bandwidth(const struct migration_params *p, struct error *err)
+{
+	uint64_t least = 2000ULL * MIGRATION_MAX_PAYLOAD / p->timeout_ms + 1;
+
+	if (p->bandwidth && p->bandwidth < least)
+		return error__set(err, EINVAL,
+				  "bandwidth %" PRIu64 ": 0 (no limit) or at least %" PRIu64
+				  " bytes a second expected, so that a record takes half of timeout-ms %u at most",
+				  p->bandwidth, least, p->timeout_ms);
 	return 0;
 }
 
@@ -239,7 +258,10 @@ static int check_params(struct migration_params *p, struct error *err)
 				  "timeout-ms %u, downtime-limit-ms %u, max-rounds %u: at most %u, %u and %u",
 				  p->timeout_ms, p->downtime_limit_ms, p->max_rounds, MAX_MS, MAX_MS,
 				  MIGRATION_ROUNDS_LIMIT);
-	return 0;
+	if (p->compression_level > MIGRATION_LEVEL_MAX)
+		return error__set(err, EINVAL, "compression-level %u: 0 (none) to %u expected",
+				  p->compression_level, MIGRATION_LEVEL_MAX);
+	return check_bandwidth(p, err);
 }
 
 static int check_uri(const char *uri, struct error *err)
@@ -396,21 +418,47 @@ int migration__stop(struct vm *vm, struct error *err)
 	return ret;
 }
 
-static void report_source(const struct migration *m, cJSON *out)
+/* Of the first pass, which is the one that takes long. */
+static unsigned int percent(const struct migration_stats *stats)
 {
-	const struct migration_stats *stats = &m->stats;
-	cJSON *rounds, *buffers, *buffer;
+	uint64_t all = stats->rounds ? stats->round_pages[0] : 0;
+
+	if (stats->rounds > 1)
+		return 100;
+	return all ? stats->round_done * 100 / all : 0;
+}
+
+static void report_rounds(const struct migration_stats *stats, cJSON *out)
+{
+	cJSON *pages, *bytes, *ms;
 	uint32_t i;
 
 	cJSON_AddNumberToObject(out, "rounds", stats->rounds);
-	rounds = cJSON_AddArrayToObject(out, "round_pages");
-	for (i = 0; i < stats->rounds; i++)
-		cJSON_AddItemToArray(rounds, cJSON_CreateNumber(stats->round_pages[i]));
+	cJSON_AddNumberToObject(out, "percent", percent(stats));
+	pages = cJSON_AddArrayToObject(out, "round_pages");
+	bytes = cJSON_AddArrayToObject(out, "round_bytes");
+	ms = cJSON_AddArrayToObject(out, "round_ms");
+	for (i = 0; i < stats->rounds; i++) {
+		cJSON_AddItemToArray(pages, cJSON_CreateNumber(stats->round_pages[i]));
+		cJSON_AddItemToArray(bytes, cJSON_CreateNumber(stats->round_bytes[i]));
+		cJSON_AddItemToArray(ms, cJSON_CreateNumber(stats->round_ms[i]));
+	}
+}
+
+static void report_source(const struct migration *m, cJSON *out)
+{
+	const struct migration_stats *stats = &m->stats;
+	cJSON *buffers, *buffer;
+	uint32_t i;
+
+	report_rounds(stats, out);
 	cJSON_AddNumberToObject(out, "pages_sent", stats->pages_sent);
 	cJSON_AddNumberToObject(out, "zero_pages", stats->zero_pages);
 	cJSON_AddNumberToObject(out, "bytes_sent", stats->bytes_sent);
 	cJSON_AddNumberToObject(out, "remaining", stats->remaining_pages * MIGRATION_PAGE_SIZE);
 	cJSON_AddNumberToObject(out, "rate", stats->bytes_per_second);
+	cJSON_AddNumberToObject(out, "dirty_rate", stats->dirty_pages_per_second);
+	cJSON_AddNumberToObject(out, "expected_downtime_ms", stats->expected_downtime_ms);
 	cJSON_AddNumberToObject(out, "bytes_verified", stats->bytes_verified);
 	cJSON_AddNumberToObject(out, "downtime_ms", stats->downtime_ms);
 	buffers = cJSON_AddArrayToObject(out, "buffers");
@@ -433,6 +481,13 @@ static void report_destination(const struct migration *m, cJSON *out)
 	cJSON_AddNumberToObject(out, "bytes_verified", m->arrival.bytes_verified);
 }
 
+static uint64_t elapsed_ms(const struct migration *m)
+{
+	uint64_t end = is_over(m->status) ? m->end_ns : migration_clock__ns();
+
+	return m->status == MIGRATION_NONE ? 0 : (end - m->begin_ns) / 1000000;
+}
+
 void migration__query(struct vm *vm, cJSON *out)
 {
 	struct migration *m = vm->migration;
@@ -447,6 +502,7 @@ void migration__query(struct vm *vm, cJSON *out)
 	cJSON_AddStringToObject(out, "uri", m->uri);
 	if (m->error.msg[0])
 		cJSON_AddStringToObject(out, "error", m->error.msg);
+	cJSON_AddNumberToObject(out, "elapsed_ms", elapsed_ms(m));
 	if (m->incoming)
 		report_destination(m, out);
 	else

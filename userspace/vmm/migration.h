@@ -23,12 +23,15 @@ struct vm;
 #define MIGRATION_TIMEOUT_MS		5000
 #define MIGRATION_DOWNTIME_LIMIT_MS	300
 #define MIGRATION_MAX_ROUNDS		30
+#define MIGRATION_COMPRESSION_LEVEL	1
 
-/* Arguments of `migrate` besides the URI. 0 stands for the default above. */
+/* Arguments of `migrate` besides the URI. In the first three 0 stands for the default above. */
 struct migration_params {
 	uint32_t timeout_ms;		/* "timeout-ms": longest silence of the peer */
 	uint32_t downtime_limit_ms;	/* "downtime-limit-ms" */
 	uint32_t max_rounds;		/* "max-rounds": passes before the guest is stopped */
+	uint32_t compression_level;	/* "compression-level": zstd's; 0: do not compress */
+	uint64_t bandwidth;		/* "bandwidth": bytes a second in the passes; 0: no limit */
 };
 
 /*

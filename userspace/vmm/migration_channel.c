@@ -20,9 +20,11 @@
 #include <unistd.h>
 
 #include "vmm/migration_clock.h"
+#include "vmm/migration_rate.h"
 
 #define FLUSH_TICK_MS	1
 #define MAX_IOV		8
+#define SEND_BUFFER	(1 << 20)	/* some records, so that making them and sending overlap */
 
 static int64_t now_ms(void)
 {
@@ -176,12 +178,17 @@ static int resolve(const char *uri, int flags, struct addrinfo **res, struct err
 	return 0;
 }
 
-static void no_delay(int fd)
+static void tune(int fd)
 {
-	int one = 1;
+	int one = 1, size = SEND_BUFFER, domain;
+	socklen_t len = sizeof(domain);
 
-	/* Answers are small and waited for; without TCP there is nothing to set. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	/* TCP sizes its buffer itself, as long as nobody else does. */
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || domain != AF_UNIX)
+		/* Answers are small and waited for. */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	else if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 static int connect_to(struct migration_channel *ch, const struct sockaddr *sa, socklen_t len)
@@ -205,8 +212,7 @@ static int connect_to(struct migration_channel *ch, const struct sockaddr *sa, s
 		close(fd);
 		return ret;
 	}
-	if (sa->sa_family != AF_UNIX)
-		no_delay(fd);
+	tune(fd);
 	ch->fd = fd;
 	return 0;
 }
@@ -336,7 +342,7 @@ int migration_listener__accept(struct migration_listener *l, struct migration_ch
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			return error__set(err, errno, "accept: %s", strerror(errno));
 	}
-	no_delay(ch->fd);
+	tune(ch->fd);
 	return 0;
 }
 
@@ -350,17 +356,42 @@ void migration_listener__close(struct migration_listener *l)
 	l->path[0] = '\0';
 }
 
+/* Until the bandwidth allows for @bytes: as interruptible as the write that follows. */
+static int hold_back(struct migration_channel *ch, size_t bytes, bool heed_input,
+		     struct error *err)
+{
+	uint64_t wait = migration_rate__take(ch->rate, bytes, migration_clock__ns());
+	int64_t until = now_ms() + (wait + 999999) / 1000000;
+	int ret;
+
+	if (!wait)
+		return 0;
+	ret = wait_fd(ch->fd, heed_input ? POLLIN : 0, ch->cancel_fd, until, -1);
+	if (ret == -ETIMEDOUT)
+		return 0;
+	if (ret < 0)
+		return say(ch, ret, "", err);
+	return say(ch, heed_input && (ret & POLLIN) ? -EREMOTEIO : -EPIPE, "", err);
+}
+
 int migration_channel__write(struct migration_channel *ch, const struct iovec *iov, int n,
 			     bool heed_input, struct error *err)
 {
-	int64_t deadline = deadline_in(ch->timeout_ms);
 	short events = POLLOUT | (heed_input ? POLLIN : 0);
 	struct iovec v[MAX_IOV];
 	struct msghdr msg = { .msg_iov = v, .msg_iovlen = n };
+	size_t bytes = 0;
+	int64_t deadline;
 	ssize_t sent;
-	int ret;
+	int i, ret;
 
 	memcpy(v, iov, n * sizeof(*v));
+	for (i = 0; ch->rate && i < n; i++)
+		bytes += iov[i].iov_len;
+	ret = bytes ? hold_back(ch, bytes, heed_input, err) : 0;
+	if (ret)
+		return ret;
+	deadline = deadline_in(ch->timeout_ms);
 	while (msg.msg_iovlen) {
 		ret = wait_fd(ch->fd, events, ch->cancel_fd, deadline, -1);
 		if (ret < 0)

@@ -14,11 +14,14 @@
 
 #include "vmm/error.h"
 
+struct migration_rate;
+
 struct migration_channel {
 	int fd;			/* stream socket, non-blocking; -1: closed */
 	int cancel_fd;		/* eventfd, readable: give up. -1: cannot be cancelled */
 	uint32_t timeout_ms;	/* for a whole transfer call; 0: no limit */
 	const char *peer;	/* "source", "destination": for messages */
+	struct migration_rate *rate;	/* holds writes back, not counted in timeout_ms; or NULL */
 	uint64_t tx_bytes;
 	uint64_t rx_bytes;
 };

@@ -10,21 +10,24 @@
 
 #include "vmm/migration_stream.h"
 
-#define ZSTD_LEVEL	1
 #define BATCH_BYTES	(MIGRATION_BATCH_PAGES * MIGRATION_PAGE_SIZE)
 
 _Static_assert(sizeof(struct migration_pages_header) + BATCH_BYTES +
 	       MIGRATION_BATCH_RANGES * sizeof(struct migration_range) <= MIGRATION_MAX_PAYLOAD,
 	       "a full batch fits a record");
 
-int migration_writer__init(struct migration_writer *w, struct migration_stream *stream)
+int migration_writer__init(struct migration_writer *w, struct migration_stream *stream,
+			   unsigned int level)
 {
 	memset(w, 0, sizeof(*w));
 	w->stream = stream;
 	w->data = malloc(BATCH_BYTES);
+	if (w->data && !level)
+		return 0;
 	w->packed = malloc(BATCH_BYTES);
 	w->zstd = ZSTD_createCCtx();
-	if (w->data && w->packed && w->zstd)
+	if (w->data && w->packed && w->zstd &&
+	    !ZSTD_isError(ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, level)))
 		return 0;
 	migration_writer__exit(w);
 	return -ENOMEM;
@@ -72,8 +75,8 @@ static int flush_filled(struct migration_writer *w, struct error *err)
 		return 0;
 	w->nr_filled += w->filled.nr_pages;
 	/* No room for it to grow: what does not shrink goes as it is. */
-	packed = ZSTD_compressCCtx(w->zstd, w->packed, len - 1, w->data, len, ZSTD_LEVEL);
-	if (ZSTD_isError(packed))
+	packed = w->zstd ? ZSTD_compress2(w->zstd, w->packed, len - 1, w->data, len) : 0;
+	if (!packed || ZSTD_isError(packed))
 		return send_batch(w, &w->filled, MIGRATION_ENC_RAW, w->data, len, err);
 	return send_batch(w, &w->filled, MIGRATION_ENC_ZSTD, w->packed, packed, err);
 }

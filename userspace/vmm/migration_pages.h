@@ -50,12 +50,16 @@ struct migration_writer {
 	struct migration_batch zero;
 	uint8_t *data;		/* of the filled batch's pages */
 	uint8_t *packed;
-	struct ZSTD_CCtx_s *zstd;
+	struct ZSTD_CCtx_s *zstd;	/* NULL: nothing is compressed */
 	uint64_t nr_filled;	/* pages sent so far, with contents */
 	uint64_t nr_zero;
 };
 
-int migration_writer__init(struct migration_writer *w, struct migration_stream *stream);
+#define MIGRATION_LEVEL_MAX	19u	/* above it zstd wants a window of its own */
+
+/* @level: zstd's, 1 … MIGRATION_LEVEL_MAX; 0: do not compress. */
+int migration_writer__init(struct migration_writer *w, struct migration_stream *stream,
+			   unsigned int level);
 void migration_writer__exit(struct migration_writer *w);
 
 /* Where the next page's contents go before migration_writer__add(). */

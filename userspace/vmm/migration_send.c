@@ -20,6 +20,7 @@
 #include "vmm/migration_copy.h"
 #include "vmm/migration_memory.h"
 #include "vmm/migration_pages.h"
+#include "vmm/migration_rate.h"
 #include "vmm/migration_records.h"
 #include "vmm/migration_stream.h"
 
@@ -35,6 +36,7 @@ struct migration_sender {
 	struct migration_machine machine;
 	struct migration_memory memory;
 	struct migration_writer writer;
+	struct migration_rate rate;	/* while the channel points to it */
 	uint32_t nr_states;
 	bool described;
 	bool logging;
@@ -43,13 +45,18 @@ struct migration_sender {
 	uint64_t pause_ns;
 };
 
+static uint64_t sent_bytes(const struct migration_sender *s)
+{
+	return s->src->ch->tx_bytes;
+}
+
 static void progress(struct migration_sender *s)
 {
 	struct migration_stats *stats = &s->src->stats;
 
 	stats->pages_sent = s->writer.nr_filled;
 	stats->zero_pages = s->writer.nr_zero;
-	stats->bytes_sent = s->src->ch->tx_bytes;
+	stats->bytes_sent = sent_bytes(s);
 	s->src->ops->progress(s->src->opaque, stats);
 }
 
@@ -108,6 +115,7 @@ static int send_page(struct migration_sender *s, uint32_t region, uint64_t page,
 	bool zero;
 	int ret;
 
+	s->src->stats.round_done++;
 	/* The guest may write on: hash and send one copy, never the page itself. */
 	migration_copy__read_page(copy, r->hva + (page << MIGRATION_PAGE_SHIFT), r->memtype);
 	zero = migration_copy__is_zero(copy);
@@ -183,11 +191,37 @@ static bool converged(const struct migration_sender *s, const struct migration_d
 	return dirty->pages <= FEW_PAGES || dirty->pages * MIGRATION_PAGE_SIZE <= allowed;
 }
 
+/* The pass is over: the destination has answered. */
+static void note_round(struct migration_sender *s, uint32_t round, uint64_t bytes_before,
+		       uint64_t ns)
+{
+	struct migration_stats *stats = &s->src->stats;
+	uint64_t sent = stats->round_pages[round];
+
+	stats->round_bytes[round] = sent_bytes(s) - bytes_before;
+	stats->round_ms[round] = ns / 1000000;
+	/* A pass of few pages is mostly the wait for its answer. */
+	if (sent > FEW_PAGES || !stats->bytes_per_second)
+		stats->bytes_per_second = (double)sent * MIGRATION_PAGE_SIZE * 1e9 / (ns ? ns : 1);
+}
+
+static void note_dirty(struct migration_sender *s, const struct migration_dirty *dirty,
+		       uint64_t ns)
+{
+	struct migration_stats *stats = &s->src->stats;
+	uint64_t left = (dirty->pages + dirty->floor) * MIGRATION_PAGE_SIZE;
+	uint64_t rate = stats->bytes_per_second;
+
+	stats->remaining_pages = dirty->pages;
+	stats->dirty_pages_per_second = (double)dirty->pages * 1e9 / (ns ? ns : 1);
+	stats->expected_downtime_ms = (double)left * 1e3 / (rate ? rate : 1);
+}
+
 static int precopy(struct migration_sender *s, struct error *err)
 {
 	struct migration_stats *stats = &s->src->stats;
 	struct migration_dirty dirty;
-	uint64_t begin, ns;
+	uint64_t begin, bytes, synced;
 	uint32_t i, round;
 	int ret;
 
@@ -200,27 +234,28 @@ static int precopy(struct migration_sender *s, struct error *err)
 	ret = s->src->ops->log_sync(s->src->opaque, false, &dirty, err);
 	if (ret)
 		return ret;
+	synced = migration_clock__ns();
 
 	for (round = 0;; round++) {
 		stats->round_pages[round] = dirty.pages;
 		stats->rounds = round + 1;
+		stats->round_done = 0;
 		stats->remaining_pages = dirty.pages;
 		progress(s);
 
+		bytes = sent_bytes(s);
 		begin = migration_clock__ns();
 		ret = send_round(s, round, err);
 		if (ret)
 			return ret;
-		ns = migration_clock__ns() - begin;
-		/* A pass of few pages is mostly the wait for its answer. */
-		if (dirty.pages > FEW_PAGES || !stats->bytes_per_second)
-			stats->bytes_per_second = (double)dirty.pages * MIGRATION_PAGE_SIZE * 1e9 /
-						  (ns ? ns : 1);
+		note_round(s, round, bytes, migration_clock__ns() - begin);
 
 		ret = s->src->ops->log_sync(s->src->opaque, false, &dirty, err);
 		if (ret)
 			return ret;
-		stats->remaining_pages = dirty.pages;
+		begin = synced;
+		synced = migration_clock__ns();
+		note_dirty(s, &dirty, synced - begin);
 		progress(s);
 		if (round + 1 >= s->src->params.max_rounds || converged(s, &dirty))
 			return 0;
@@ -369,6 +404,8 @@ static int stop_and_copy(struct migration_sender *s, struct error *err)
 	if (ret)
 		return ret;
 	s->paused = true;
+	/* The limit is for the guest's sake, which waits from here on. */
+	s->src->ch->rate = NULL;
 	ret = s->src->ops->log_sync(s->src->opaque, true, &dirty, err);
 	if (ret)
 		return ret;
@@ -411,8 +448,10 @@ static int run_until_ready(struct migration_sender *s, struct error *err)
 	int ret;
 
 	if (migration_stream__init(&s->stream, src->ch) ||
-	    migration_writer__init(&s->writer, &s->stream))
+	    migration_writer__init(&s->writer, &s->stream, src->params.compression_level))
 		return error__set(err, ENOMEM, "no memory for the migration's buffers");
+	if (src->params.bandwidth)
+		src->ch->rate = &s->rate;
 	ret = src->ops->describe(src->opaque, &s->machine, err);
 	if (ret)
 		return ret;
@@ -446,10 +485,12 @@ enum migration_outcome migration_source__run(struct migration_source *src, struc
 	s->src = src;
 	src->sender = s;
 	memset(&src->stats, 0, sizeof(src->stats));
+	migration_rate__init(&s->rate, src->params.bandwidth, migration_clock__ns());
 
 	if (!run_until_ready(s, err))
 		outcome = hand_over(s, err);
 
+	src->ch->rate = NULL;
 	/* The guest first: the peer may be slow to hear why. */
 	if (outcome == MIGRATION_STAYED && s->paused)
 		src->ops->resume(src->opaque);
@@ -467,6 +508,7 @@ enum migration_outcome migration_source__run(struct migration_source *src, struc
 	migration_memory__exit(&s->memory);
 	migration_writer__exit(&s->writer);
 	migration_stream__exit(&s->stream);
+	migration_rate__exit(&s->rate);
 	if (s->described)
 		src->ops->release(src->opaque);
 	src->sender = NULL;

@@ -31,10 +31,15 @@ struct migration_region_stats {
 struct migration_stats {
 	uint32_t rounds;		/* passes begun while the guest runs */
 	uint64_t round_pages[MIGRATION_ROUNDS_LIMIT];	/* dirty when the pass began */
+	uint64_t round_bytes[MIGRATION_ROUNDS_LIMIT];	/* on the wire, of each whole pass */
+	uint64_t round_ms[MIGRATION_ROUNDS_LIMIT];	/* how long each whole pass took */
+	uint64_t round_done;		/* pages of this pass looked at so far */
 	uint64_t pages_sent;		/* with contents */
 	uint64_t zero_pages;		/* sent without */
 	uint64_t remaining_pages;	/* dirty now */
 	uint64_t bytes_per_second;	/* guest memory, last pass */
+	uint64_t dirty_pages_per_second;	/* written meanwhile */
+	uint64_t expected_downtime_ms;	/* if the guest were stopped after the last pass */
 	uint64_t bytes_sent;		/* on the wire */
 	uint64_t bytes_verified;	/* by the destination */
 	uint64_t downtime_ms;		/* from the guest's stop to RUNNING */

@@ -56,6 +56,7 @@ struct migration {
 	bool committed;			/* too late for it */
 	bool exiting;			/* the process ends: nothing resumes */
 	char uri[MIGRATION_URI_MAX];
+	uint64_t begin_ns, end_ns;	/* end: of a migration that is over */
 	struct error error;
 	struct migration_params params;
 	struct migration_stats stats;
