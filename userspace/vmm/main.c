@@ -13,13 +13,15 @@
 #include "version.h"
 #include "vmm/ctl.h"
 #include "vmm/exit_status.h"
+#include "vmm/migrate_command.h"
 #include "vmm/run.h"
 
 static const char usage[] =
 "usage: dmapat-vmm run [OPTIONS]                            run a virtual machine\n"
 "       dmapat-vmm ctl SOCKET COMMAND [JSON-ARGUMENTS]      command a running one\n"
+"       dmapat-vmm migrate SOCKET URI [OPTIONS]             move its guest, and watch\n"
 "       dmapat-vmm --help | --version\n"
-"See dmapat-vmm(1), and dmapat-vmm run --help.\n";
+"See dmapat-vmm(1), dmapat-vmm run --help and dmapat-vmm migrate --help.\n";
 
 int main(int argc, char **argv)
 {
@@ -28,6 +30,8 @@ int main(int argc, char **argv)
 		return run__main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "ctl"))
 		return ctl__main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "migrate"))
+		return migrate_command__main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "--help")) {
 		fputs(usage, stdout);
 		return EXIT_GUEST_OK;
