@@ -374,6 +374,8 @@ static inline void harness_judge(const struct harness *h)
 		assert_int_equal(r->leaked_bytes[DESTINATION], 0);
 		assert_int_equal(r->leaked_fds[DESTINATION], -1);
 	}
+	/* However it ends, the guest is not slowed down any more. */
+	assert_int_equal(r->throttle, 0);
 	/* The source's memory is the guest's, whatever happened. */
 	assert_memory_equal(h->machine[SOURCE].hva, h->shadow, MACHINE_BYTES);
 	if (r->outcome == MIGRATION_STAYED) {

@@ -56,6 +56,7 @@ enum cancel_at {
 	CANCEL_NEVER,
 	CANCEL_DESCRIBE,
 	CANCEL_LOG,
+	CANCEL_THROTTLE,	/* never comes unless the case has auto_converge */
 	CANCEL_ROUND,
 	CANCEL_PAUSE,
 	CANCEL_SAVE,
@@ -74,6 +75,9 @@ struct fault {
 	enum cancel_at cancel;
 	uint32_t timeout_ms;	/* 0: 5000 */
 	bool stopped;		/* the guest is stopped when it is migrated */
+	uint32_t max_rounds;	/* 0: 3 */
+	bool auto_converge;
+	uint64_t bandwidth;
 };
 
 /* What the children tell, in memory shared with the parent. */
@@ -84,6 +88,8 @@ struct report {
 	int outcome;			/* enum migration_outcome, -1 before the end */
 	bool log_on;
 	unsigned int syncs;
+	unsigned int throttle;		/* of the guest, now … */
+	unsigned int max_throttle;	/* … and at most */
 	struct error source_err;
 	struct migration_stats stats;
 
@@ -284,7 +290,7 @@ static inline int fake_log_sync(void *opaque, bool last, struct migration_dirty 
 	(void)err;
 	r->syncs++;
 	if (r->runs) {
-		for (i = 0; i < 24; i++)
+		for (i = 0; i < 24 * (100 - r->throttle) / 100; i++)
 			harness_write(f->h, f->memory, 0, 10 + 9 * i % 270,
 				      i % 4 ? r->syncs * 1000 + i : 0);
 		harness_write(f->h, f->memory, 1, r->syncs % 24, r->syncs * 77);
@@ -306,6 +312,20 @@ static inline void fake_log_stop(void *opaque)
 
 	f->memory = NULL;
 	f->h->report->log_on = false;
+}
+
+static inline int fake_throttle(void *opaque, unsigned int percent, struct error *err)
+{
+	struct fake_source *f = opaque;
+	struct report *r = f->h->report;
+
+	(void)err;
+	r->throttle = percent;
+	if (percent > r->max_throttle)
+		r->max_throttle = percent;
+	if (percent)
+		cancel_if(f->h, CANCEL_THROTTLE);
+	return 0;
 }
 
 static inline int fake_pause(void *opaque, bool *ran, struct error *err)
@@ -373,6 +393,7 @@ static const struct migration_source_ops fake_source_ops = {
 	.log_start = fake_log_start,
 	.log_sync = fake_log_sync,
 	.log_stop = fake_log_stop,
+	.throttle = fake_throttle,
 	.pause = fake_pause,
 	.save = fake_save,
 	.commit = fake_commit,
@@ -402,8 +423,11 @@ static inline void harness_run_source(struct harness *h, int sock)
 		.opaque = &fake,
 		.ch = &ch,
 		.params = {
-			.timeout_ms = ch.timeout_ms, .max_rounds = 3,
+			.timeout_ms = ch.timeout_ms,
+			.max_rounds = h->fault->max_rounds ? h->fault->max_rounds : 3,
 			.compression_level = MIGRATION_COMPRESSION_LEVEL,
+			.auto_converge = h->fault->auto_converge,
+			.bandwidth = h->fault->bandwidth,
 		},
 	};
 	struct error err = { "" };

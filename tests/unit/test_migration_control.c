@@ -382,6 +382,7 @@ static void test_completed(void **state)
 	assert_true(cJSON_GetArrayItem(cJSON_GetObjectItem(out, "round_bytes"), 0)->valueint >
 		    20 * 4096);
 	assert_int_equal(cJSON_GetObjectItem(out, "percent")->valueint, 100);
+	assert_int_equal(cJSON_GetObjectItem(out, "throttle")->valueint, 0);
 	assert_int_equal(cJSON_GetObjectItem(out, "dirty_rate")->valueint, 0);
 	assert_int_equal(cJSON_GetObjectItem(out, "expected_downtime_ms")->valueint, 0);
 	assert_true(cJSON_GetObjectItem(out, "elapsed_ms")->valuedouble >=

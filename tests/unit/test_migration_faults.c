@@ -341,6 +341,32 @@ static void test_undisturbed(void **state)
 	harness_exit(&h);
 }
 
+/* A guest that writes as much in each pass: only when it is slowed down does it end. */
+static void test_auto_converge(void **state)
+{
+	struct fault f = no_fault;
+	struct harness h;
+
+	(void)state;
+	f.max_rounds = 12;
+	harness_init(&h);
+	harness_case(&h, &f);
+	harness_judge(&h);
+	assert_int_equal(h.report->stats.rounds, 12);
+	assert_int_equal(h.report->max_throttle, 0);
+	harness_exit(&h);
+
+	f.auto_converge = true;
+	harness_init(&h);
+	harness_case(&h, &f);
+	harness_judge(&h);
+	assert_int_equal(h.report->outcome, MIGRATION_MOVED);
+	assert_int_equal(h.report->max_throttle, 40);
+	assert_int_equal(h.report->stats.rounds, 8);
+	assert_int_equal(h.report->stats.throttle_percent, 0);
+	harness_exit(&h);
+}
+
 static void test_stopped_guest_stays_stopped(void **state)
 {
 	struct fault f = no_fault;
@@ -409,6 +435,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_undisturbed),
+		cmocka_unit_test(test_auto_converge),
 		cmocka_unit_test(test_stopped_guest_stays_stopped),
 		cmocka_unit_test(test_holes_stay_holes),
 		cmocka_unit_test(test_fail_then_succeed),

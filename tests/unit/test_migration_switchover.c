@@ -199,6 +199,12 @@ static void test_cancel_in_each_state(void **state)
 
 	(void)state;
 	for (f.cancel = CANCEL_DESCRIBE; f.cancel <= CANCEL_SAVE; f.cancel++)
+		if (f.cancel != CANCEL_THROTTLE)
+			one(&f, check_cancelled);
+	f.auto_converge = true;
+	f.max_rounds = 12;
+	f.bandwidth = 10000000;
+	for (f.cancel = CANCEL_DESCRIBE; f.cancel <= CANCEL_SAVE; f.cancel++)
 		one(&f, check_cancelled);
 }
 

@@ -142,7 +142,7 @@ static void test_arguments(void **state)
 	static const struct script s = { .answers = { "\"return\":{}", OVER("completed") } };
 	static const char *const all[8] = {
 		addr.sun_path, "--bandwidth", "100M", "--level=3", "--downtime-limit=20",
-		"unix:/to", "--max-rounds=4", "--timeout=1000",
+		"unix:/to", "--max-rounds=4", "--auto-converge",
 	};
 
 	(void)state;
@@ -151,7 +151,7 @@ static void test_arguments(void **state)
 	assert_non_null(strstr(said, "\"compression-level\":3"));
 	assert_non_null(strstr(said, "\"downtime-limit-ms\":20"));
 	assert_non_null(strstr(said, "\"max-rounds\":4"));
-	assert_non_null(strstr(said, "\"timeout-ms\":1000"));
+	assert_non_null(strstr(said, "\"auto-converge\":true"));
 	assert_non_null(strstr(said, "\"uri\":\"unix:/to\""));
 }
 

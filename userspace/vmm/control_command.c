@@ -222,6 +222,8 @@ static int control_command__migrate(struct vm *vm, const cJSON *args, cJSON *out
 		.compression_level = control_command__number(args, "compression-level",
 							     MIGRATION_COMPRESSION_LEVEL),
 		.bandwidth = control_command__number(args, "bandwidth", 0),
+		.auto_converge = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args,
+									       "auto-converge")),
 	};
 	int r = control_command__launched(vm, err);
 
@@ -268,6 +270,7 @@ static const struct command {
 		{ "max-rounds", is_u32, false },
 		{ "bandwidth", is_bytes, false },
 		{ "compression-level", is_u32, false },
+		{ "auto-converge", is_bool, false },
 	} },
 	{ .name = "query-migrate", .run = control_command__query_migrate },
 	{ .name = "migrate_cancel", .run = control_command__migrate_cancel },

@@ -31,6 +31,7 @@ static const char usage[] =
 "  unix:PATH or tcp:HOST:PORT\n"
 "  --bandwidth SIZE        bytes a second while the guest runs (no limit)\n"
 "  --level N               compression, zstd's 1 to 19; 0: none (1)\n"
+"  --auto-converge         slow the guest down if it writes faster than is sent\n"
 "  --downtime-limit MS     how long the guest may stand still (300)\n"
 "  --max-rounds N          passes before it is stopped in any case (30)\n"
 "  --timeout MS            longest silence of the destination (5000)\n"
@@ -51,7 +52,7 @@ static const struct {
 /* Returns the arguments of `migrate`, NULL: @status is the exit status. */
 static cJSON *parse(int argc, char **argv, int *status)
 {
-	struct option options[ARRAY_SIZE(numbers) + 2] = { 0 };
+	struct option options[ARRAY_SIZE(numbers) + 3] = { 0 };
 	cJSON *args = cJSON_CreateObject();
 	uint64_t value;
 	unsigned int i;
@@ -59,6 +60,7 @@ static cJSON *parse(int argc, char **argv, int *status)
 
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		options[i] = (struct option) { numbers[i].option, required_argument, NULL, i };
+	options[i++] = (struct option) { "auto-converge", no_argument, NULL, 'a' };
 	options[i] = (struct option) { "help", no_argument, NULL, 'h' };
 
 	*status = EXIT_USAGE;
@@ -71,6 +73,10 @@ static cJSON *parse(int argc, char **argv, int *status)
 		}
 		if (c == '?')
 			goto out;
+		if (c == 'a') {
+			cJSON_AddTrueToObject(args, "auto-converge");
+			continue;
+		}
 		if (size_parse(optarg, &value) < 0) {
 			log_error("--%s %s: not a number or a size", numbers[c].option, optarg);
 			goto out;
@@ -146,10 +152,10 @@ static void describe(const cJSON *p, char *line, size_t size)
 			 number(p, "percent"), number(p, "remaining") / MIB, sent, elapsed);
 	else
 		snprintf(line, size,
-			 "pass %u: %.1f MiB dirty, %.0f pages/s written, %.1f MiB/s, %.0f ms of downtime expected, %.1f MiB sent, %.1f s",
+			 "pass %u: %.1f MiB dirty, %.0f pages/s written, %.1f MiB/s, %.0f ms of downtime expected, %.0f %% throttled, %.1f MiB sent, %.1f s",
 			 pass, number(p, "remaining") / MIB, number(p, "dirty_rate"),
-			 number(p, "rate") / MIB, number(p, "expected_downtime_ms"), sent,
-			 elapsed);
+			 number(p, "rate") / MIB, number(p, "expected_downtime_ms"),
+			 number(p, "throttle"), sent, elapsed);
 }
 
 static void show(struct view *view, const cJSON *progress)

@@ -458,6 +458,7 @@ static void report_source(const struct migration *m, cJSON *out)
 	cJSON_AddNumberToObject(out, "remaining", stats->remaining_pages * MIGRATION_PAGE_SIZE);
 	cJSON_AddNumberToObject(out, "rate", stats->bytes_per_second);
 	cJSON_AddNumberToObject(out, "dirty_rate", stats->dirty_pages_per_second);
+	cJSON_AddNumberToObject(out, "throttle", stats->throttle_percent);
 	cJSON_AddNumberToObject(out, "expected_downtime_ms", stats->expected_downtime_ms);
 	cJSON_AddNumberToObject(out, "bytes_verified", stats->bytes_verified);
 	cJSON_AddNumberToObject(out, "downtime_ms", stats->downtime_ms);

@@ -17,6 +17,7 @@
 
 #include "vmm/migration_channel.h"
 #include "vmm/migration_clock.h"
+#include "vmm/migration_converge.h"
 #include "vmm/migration_copy.h"
 #include "vmm/migration_memory.h"
 #include "vmm/migration_pages.h"
@@ -37,6 +38,7 @@ struct migration_sender {
 	struct migration_memory memory;
 	struct migration_writer writer;
 	struct migration_rate rate;	/* while the channel points to it */
+	struct migration_converge converge;
 	uint32_t nr_states;
 	bool described;
 	bool logging;
@@ -217,6 +219,18 @@ static void note_dirty(struct migration_sender *s, const struct migration_dirty 
 	stats->expected_downtime_ms = (double)left * 1e3 / (rate ? rate : 1);
 }
 
+static int throttle(struct migration_sender *s, unsigned int percent, struct error *err)
+{
+	int ret;
+
+	if (percent == s->src->stats.throttle_percent)
+		return 0;
+	ret = s->src->ops->throttle(s->src->opaque, percent, err);
+	if (!ret)
+		s->src->stats.throttle_percent = percent;
+	return ret;
+}
+
 static int precopy(struct migration_sender *s, struct error *err)
 {
 	struct migration_stats *stats = &s->src->stats;
@@ -259,6 +273,12 @@ static int precopy(struct migration_sender *s, struct error *err)
 		progress(s);
 		if (round + 1 >= s->src->params.max_rounds || converged(s, &dirty))
 			return 0;
+		if (!s->src->params.auto_converge)
+			continue;
+		ret = throttle(s, migration_converge__pass(&s->converge, stats->round_pages[round],
+							   dirty.pages), err);
+		if (ret)
+			return ret;
 	}
 }
 
@@ -404,8 +424,11 @@ static int stop_and_copy(struct migration_sender *s, struct error *err)
 	if (ret)
 		return ret;
 	s->paused = true;
-	/* The limit is for the guest's sake, which waits from here on. */
+	/* The limits are for a guest that runs; this one waits. */
 	s->src->ch->rate = NULL;
+	ret = throttle(s, 0, err);
+	if (ret)
+		return ret;
 	ret = s->src->ops->log_sync(s->src->opaque, true, &dirty, err);
 	if (ret)
 		return ret;
@@ -491,6 +514,7 @@ enum migration_outcome migration_source__run(struct migration_source *src, struc
 		outcome = hand_over(s, err);
 
 	src->ch->rate = NULL;
+	throttle(s, 0, NULL);
 	/* The guest first: the peer may be slow to hear why. */
 	if (outcome == MIGRATION_STAYED && s->paused)
 		src->ops->resume(src->opaque);

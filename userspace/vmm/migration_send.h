@@ -39,6 +39,7 @@ struct migration_stats {
 	uint64_t remaining_pages;	/* dirty now */
 	uint64_t bytes_per_second;	/* guest memory, last pass */
 	uint64_t dirty_pages_per_second;	/* written meanwhile */
+	uint32_t throttle_percent;	/* of the vCPUs' time, now */
 	uint64_t expected_downtime_ms;	/* if the guest were stopped after the last pass */
 	uint64_t bytes_sent;		/* on the wire */
 	uint64_t bytes_verified;	/* by the destination */
@@ -68,6 +69,9 @@ struct migration_source_ops {
 	int (*log_sync)(void *opaque, bool last, struct migration_dirty *dirty,
 			struct error *err);
 	void (*log_stop)(void *opaque);
+
+	/* The guest's vCPUs are to sleep @percent of the time, 0 (as they do at first) to 99. */
+	int (*throttle)(void *opaque, unsigned int percent, struct error *err);
 
 	/* Stop the guest for the switch-over; *@ran: it was running. */
 	int (*pause)(void *opaque, bool *ran, struct error *err);

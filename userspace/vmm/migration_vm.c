@@ -165,6 +165,13 @@ static void log_stop(void *opaque)
 	m->memory = NULL;
 }
 
+static int source_throttle(void *opaque, unsigned int percent, struct error *err)
+{
+	struct migration *m = opaque;
+
+	return vcpu_throttle__set(m->vm, percent, err);
+}
+
 static int check_cancel(struct migration *m, struct error *err)
 {
 	return m->cancel ? error__set(err, ECANCELED, "migration cancelled") : 0;
@@ -323,6 +330,7 @@ const struct migration_source_ops migration_vm__source_ops = {
 	.log_start = log_start,
 	.log_sync = log_sync,
 	.log_stop = log_stop,
+	.throttle = source_throttle,
 	.pause = source_pause,
 	.save = source_save,
 	.commit = source_commit,

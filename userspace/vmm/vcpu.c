@@ -120,6 +120,7 @@ static bool vcpu__wait(struct vcpu *vcpu)
 	bool go_on;
 
 	pthread_mutex_lock(&vm->run_lock);
+	vcpu_throttle__sleep(vm);
 	if ((vm->status != VM_RUNNING || vm->exiting) && !vcpu->pending) {
 		vcpu->parked = true;
 		pthread_cond_broadcast(&vm->run_cond);

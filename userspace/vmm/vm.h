@@ -19,6 +19,7 @@
 #include "vmm/error.h"
 #include "vmm/memory.h"
 #include "vmm/serial.h"
+#include "vmm/vcpu_throttle.h"
 #include "vmm/window.h"
 
 struct control;
@@ -75,6 +76,7 @@ struct vm {
 	bool launched;			/* setup is done: cont and migrate make sense */
 	bool exiting;			/* vCPU threads leave, the event loop ends */
 	int exit_status;		/* of the process: enum exit_status or the guest's */
+	struct vcpu_throttle throttle;	/* a migration's */
 
 	struct frontend **gpus;		/* one for each --gpu-proc, in their order */
 	unsigned int nr_gpus;
