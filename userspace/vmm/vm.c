@@ -72,27 +72,59 @@ static int vm__create_kvm(struct vm *vm, struct error *err)
 	return 0;
 }
 
+/* For a KVM that cannot change several memslots at once. */
+static void vm__stop_for_memory(void *opaque)
+{
+	struct vm *vm = opaque;
+
+	vm->status_before = vm__pause(vm, VM_PAUSED);
+}
+
+static void vm__start_after_memory(void *opaque)
+{
+	struct vm *vm = opaque;
+
+	if (vm->status_before == VM_RUNNING)
+		vm__resume(vm, NULL);
+	else
+		vm__set_status(vm, vm->status_before);
+}
+
+static const struct memory_map_ops vm__memory_ops = {
+	.stop = vm__stop_for_memory,
+	.start = vm__start_after_memory,
+};
+
+static int vm__create_slots(struct vm *vm, struct error *err)
+{
+	struct memory_transaction t;
+	int r;
+
+	r = memory_transaction__begin(&t, &vm->memory_map, err);
+	if (r < 0)
+		return r;
+	/* The first two numbers: VM_SLOT_RAM and VM_SLOT_WINDOW. */
+	r = memory_transaction__add(&t, vm->ram.gpa, vm->ram.size, vm->ram.hva, 0, err);
+	if (!r)
+		r = memory_transaction__add(&t, vm->window.gpa, vm->window.size, vm->window.hva, 0,
+					    err);
+	if (!r)
+		return memory_transaction__commit(&t, NULL, NULL, err);
+	memory_transaction__abort(&t);
+	return r;
+}
+
 static int vm__create_memory(struct vm *vm, struct error *err)
 {
 	const struct options *opts = vm->options;
 	int r;
 
 	r = memory__init(&vm->ram, opts->memory, err);
-	if (r < 0)
-		return r;
-	r = memory__set_slot(vm->vm_fd, VM_SLOT_RAM, 0, vm->ram.gpa, vm->ram.size, vm->ram.hva);
-	if (r < 0)
-		return error__set(err, -r, "memslot of guest RAM: %s", strerror(-r));
-
-	r = window__init(&vm->window, opts->window_base, opts->window_size, err);
-	if (r < 0)
-		return r;
-	r = memory__set_slot(vm->vm_fd, VM_SLOT_WINDOW, 0, vm->window.gpa, vm->window.size,
-			     vm->window.hva);
-	if (r < 0)
-		return error__set(err, -r, "memslot of the window at GPA 0x%llx: %s",
-				  (unsigned long long)vm->window.gpa, strerror(-r));
-	return 0;
+	if (!r)
+		r = window__init(&vm->window, opts->window_base, opts->window_size, err);
+	if (!r)
+		r = vm__create_slots(vm, err);
+	return r;
 }
 
 static int vm__create_vcpus(struct vm *vm, struct error *err)
@@ -135,10 +167,12 @@ int vm__create(struct vm *vm, const struct options *opts, struct loop *loop, str
 	serial__init(&vm->serial, -1, vm__serial_irq, vm);
 
 	r = vm__create_kvm(vm, err);
+	memory_map__init(&vm->memory_map, vm->vm_fd, &vm__memory_ops, vm);
 	if (!r)
 		r = vm__create_memory(vm, err);
 	if (!r)
 		r = dirty_ring__enable(vm, opts->dirty_ring, err);
+	vm->memory_map.rings = vm->dirty_ring_entries != 0;
 	if (!r)
 		r = vm__create_vcpus(vm, err);
 	if (r < 0)
@@ -165,6 +199,7 @@ void vm__destroy(struct vm *vm)
 	free(vm->vcpus);
 	vm->vcpus = NULL;
 	vm->nr_vcpus = 0;
+	memory_map__exit(&vm->memory_map);
 	window__exit(&vm->window);
 	memory__exit(&vm->ram);
 	if (vm->vm_fd >= 0)

@@ -18,6 +18,7 @@
 
 #include "vmm/error.h"
 #include "vmm/memory.h"
+#include "vmm/memory_transaction.h"
 #include "vmm/serial.h"
 #include "vmm/vcpu_throttle.h"
 #include "vmm/window.h"
@@ -52,6 +53,8 @@ struct vm {
 
 	struct memory ram;		/* slot VM_SLOT_RAM, from GPA 0 */
 	struct window window;		/* slot VM_SLOT_WINDOW */
+	struct memory_map memory_map;	/* the memslots */
+	enum vm_status status_before;	/* while a change of memslots has stopped the vCPUs */
 	struct serial serial;		/* COM1 */
 
 	struct vcpu *vcpus;
