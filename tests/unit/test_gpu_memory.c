@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <sys/eventfd.h>
+
 #include "capture.h"
 #include "gpu-proc/guest_memory.h"
 
@@ -56,7 +58,7 @@ static void test_translate(void **state)
 			region(0x100000000, PAGE, 0x7f0000002000, 0),
 		},
 	};
-	struct guest_memory memory = { .count = 0 };
+	struct guest_memory memory = { .log.event = -1 };
 	char byte = 'x';
 
 	(void)state;
@@ -91,7 +93,7 @@ static void test_offset_within_page(void **state)
 		.nregions = 1,
 		.regions = { region(0x1000, PAGE, 0x1000, PAGE + 512) },
 	};
-	struct guest_memory memory = { .count = 0 };
+	struct guest_memory memory = { .log.event = -1 };
 	char byte = 'z';
 
 	(void)state;
@@ -105,7 +107,7 @@ static void test_offset_within_page(void **state)
 static void test_eight_regions(void **state)
 {
 	struct vhost_user_memory table = { .nregions = VHOST_USER_MAX_REGIONS };
-	struct guest_memory memory = { .count = 0 };
+	struct guest_memory memory = { .log.event = -1 };
 	unsigned int i;
 
 	(void)state;
@@ -145,7 +147,7 @@ static void test_refused(void **state)
 		  "memory region 1: ends at byte 0x5000 of its file, which has 0x4000" },
 	};
 	struct vhost_user_memory good = { .nregions = 1, .regions = { region(0, PAGE, 0, 0) } };
-	struct guest_memory memory = { .count = 0 };
+	struct guest_memory memory = { .log.event = -1 };
 	const char *log;
 	size_t i;
 	int ret;
@@ -175,7 +177,7 @@ static void test_refused(void **state)
 static void test_unmappable(void **state)
 {
 	struct vhost_user_memory table = { .nregions = 1, .regions = { region(0, PAGE, 0, 0) } };
-	struct guest_memory memory = { .count = 0 };
+	struct guest_memory memory = { .log.event = -1 };
 	const char *log;
 	int pipefd[2];
 
@@ -189,6 +191,109 @@ static void test_unmappable(void **state)
 	close(pipefd[1]);
 }
 
+/* A log of two bytes at an odd place of its file: 16 pages. */
+static const struct vhost_user_log log_desc = { .mmap_size = 2, .mmap_offset = PAGE + 5 };
+
+static void assert_log(uint8_t first, uint8_t second)
+{
+	uint8_t bytes[4];
+
+	assert_int_equal(pread(fds[1], bytes, sizeof(bytes), PAGE + 4), sizeof(bytes));
+	assert_int_equal(bytes[0], 0);
+	assert_int_equal(bytes[1], first);
+	assert_int_equal(bytes[2], second);
+	assert_int_equal(bytes[3], 0);
+}
+
+static void test_log(void **state)
+{
+	struct guest_memory memory = { .log.event = -1 };
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	eventfd_t count;
+
+	(void)state;
+	guest_memory_mark(&memory, 0, 1);		/* there is none */
+	assert_int_equal(guest_memory_set_log(&memory, &log_desc, fds[1]), 0);
+	guest_memory_set_log_event(&memory, dup(event));
+	guest_memory_mark(&memory, 0, 1);		/* not wanted */
+	guest_memory_announce(&memory);
+	assert_log(0, 0);
+	assert_int_equal(eventfd_read(event, &count), -1);
+
+	memory.log.on = true;
+	guest_memory_mark(&memory, PAGE - 1, 2);
+	assert_log(3, 0);
+	guest_memory_mark(&memory, 7 * PAGE, PAGE);
+	assert_log(0x83, 0);
+	guest_memory_mark(&memory, 8 * PAGE, 0);
+	guest_memory_mark(&memory, 15 * PAGE, PAGE);
+	assert_log(0x83, 0x80);
+	/* Beyond the end not a byte, and not a part. */
+	assert_false(guest_memory_logs(&memory, 16 * PAGE, 1));
+	assert_false(guest_memory_logs(&memory, UINT64_MAX, 2));
+	guest_memory_mark(&memory, 14 * PAGE, 3 * PAGE);
+	guest_memory_mark(&memory, UINT64_MAX, 1);
+	assert_log(0x83, 0x80);
+	guest_memory_announce(&memory);
+	assert_int_equal(eventfd_read(event, &count), 0);
+
+	guest_memory_clear(&memory);
+	guest_memory_mark(&memory, 0, 1);
+	close(event);
+	assert_int_equal(ftruncate(fds[1], 0), 0);
+	assert_int_equal(ftruncate(fds[1], 4 * PAGE), 0);
+}
+
+static void test_log_refused(void **state)
+{
+	static const struct {
+		struct vhost_user_log desc;
+		const char *text;
+	} bad[] = {
+		{ { 0, 0 }, "dirty log: 0x0 bytes at file offset 0x0: empty" },
+		{ { UINT64_MAX, 0 }, "empty, or wraps around" },
+		{ { 1, INT64_MAX }, "empty, or wraps around" },
+		{ { PAGE, UINT64_MAX - 1 }, "empty, or wraps around" },
+		{ { 1, 4 * PAGE }, "ends at byte 0x4001 of its file, which has 0x4000" },
+		{ { 4 * PAGE + 1, 0 }, "ends at byte 0x4001 of its file, which has 0x4000" },
+	};
+	struct vhost_user_memory table = {
+		.nregions = 2,
+		.regions = {
+			region(0, PAGE, 0, 0), region(17 * PAGE, 2 * PAGE, 0x10000000, 0),
+		},
+	};
+	struct guest_memory memory = { .log = { .event = -1, .on = true } };
+	const char *log;
+	int pipefd[2];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(guest_memory_set_log(&memory, &log_desc, fds[1]), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		capture_begin();
+		assert_int_equal(guest_memory_set_log(&memory, &bad[i].desc, fds[0]), -1);
+		log = capture_end();
+		assert_logged(log, bad[i].text);
+	}
+	assert_int_equal(pipe(pipefd), 0);
+	capture_begin();
+	assert_int_equal(guest_memory_set_log(&memory, &log_desc, pipefd[0]), -1);
+	/* Memory that the log does not cover: refused with the log there, and the log after it. */
+	assert_int_equal(guest_memory_set(&memory, &table, fds), -1);
+	assert_int_equal(memory.count, 0);
+	guest_memory_clear_log(&memory);
+	assert_int_equal(guest_memory_set(&memory, &table, fds), 0);
+	assert_int_equal(guest_memory_set_log(&memory, &log_desc, fds[1]), -1);
+	log = capture_end();
+	assert_logged(log, "ends at byte 0x1007 of its file, which has 0x0");
+	assert_logged(log, "dirty log: 0x2 bytes do not cover memory region 1 at guest 0x11000+0x2000");
+	assert_null(memory.log.map);
+	guest_memory_clear(&memory);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +302,8 @@ int main(void)
 		cmocka_unit_test(test_eight_regions),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_unmappable),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_refused),
 	};
 
 	return cmocka_run_group_tests_name("gpu-proc guest memory", tests, make_fds, close_fds);

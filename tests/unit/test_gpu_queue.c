@@ -62,6 +62,7 @@ static int setup(void **state)
 	guest.call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	guest.err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
+	guest_memory_init(&guest.memory);
 	queue_init(&guest.queue, "control");
 	if (guest_memory_set(&guest.memory, &table, &guest.fd) < 0 ||
 	    queue_set_num(&guest.queue, NUM) < 0 || queue_set_addr(&guest.queue, &addr) < 0 ||
@@ -282,12 +283,87 @@ static void assert_broken(struct guest *guest, const char *text)
 	assert_int_equal(guest->used->idx, used);
 }
 
+/* The log of the guest's 16 pages, and of as many behind them. */
+static uint32_t read_log(int fd)
+{
+	uint32_t log;
+
+	assert_int_equal(pread(fd, &log, sizeof(log), 0), sizeof(log));
+	return log;
+}
+
+static int start_log(struct guest *guest, uint64_t used_addr, uint64_t bytes)
+{
+	struct vhost_user_log desc = { .mmap_size = bytes };
+	struct vhost_vring_addr addr = guest->queue.addr;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(guest_memory_set_log(&guest->memory, &desc, fd), 0);
+	guest->memory.log.on = true;
+	addr.flags = 1u << VHOST_VRING_F_LOG;
+	addr.log_guest_addr = used_addr;
+	assert_int_equal(queue_set_addr(&guest->queue, &addr), 0);
+	return fd;
+}
+
+/* What is written to is logged: responses by their pages, the used ring where it is said. */
+static void test_log(void **state)
+{
+	struct guest *guest = *state;
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), fd;
+	struct vhost_vring_addr addr;
+
+	fd = start_log(guest, 0x1f000, 4);
+	guest_memory_set_log_event(&guest->memory, dup(event));
+	kick(guest);
+	assert_int_equal(read_log(fd), 0);
+	assert_int_equal(event_count(event), 0);
+	add_request(guest, 2, 0, 0);
+	kick(guest);
+	assert_int_equal(read_log(fd), 1u << 4 | 1u << 31);
+	assert_int_equal(event_count(event), 1);
+
+	/* Over the edge of a page; and a ring that is not to be logged. */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	addr = guest->queue.addr;
+	addr.flags = 0;
+	assert_int_equal(queue_set_addr(&guest->queue, &addr), 0);
+	add_request(guest, 0, 0, 0);
+	guest->desc[1].addr = RESPONSE + 4096 - 5;
+	kick(guest);
+	assert_int_equal(read_log(fd), 3u << 4);
+
+	guest->memory.log.on = false;
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	add_request(guest, 0, 0, 0);
+	kick(guest);
+	assert_int_equal(guest->used->idx, 3);
+	assert_int_equal(read_log(fd), 0);
+	close(fd);
+	close(event);
+}
+
 static void test_index_jump(void **state)
 {
 	struct guest *guest = *state;
 
 	guest->avail->idx = NUM + 1;
 	assert_broken(guest, "available index 9, next to be read 0: more than 8 apart");
+}
+
+/* The last byte of the used ring's place is behind the log's end. */
+static void test_used_beyond_log(void **state)
+{
+	struct guest *guest = *state;
+	int fd = start_log(guest, 0x20000 - 4, 4);
+
+	add_request(guest, 0, 0, 0);
+	assert_broken(guest, "its used ring, 0x44 bytes to be logged at guest 0x1fffc, is beyond the dirty log");
+	assert_int_equal(read_log(fd), 0);
+	close(fd);
 }
 
 static void test_bad_head(void **state)
@@ -418,7 +494,9 @@ int main(void)
 		TEST(test_short),
 		TEST(test_no_interrupt),
 		TEST(test_states),
+		TEST(test_log),
 		TEST(test_index_jump),
+		TEST(test_used_beyond_log),
 		TEST(test_bad_head),
 		TEST(test_bad_next),
 		TEST(test_loop),

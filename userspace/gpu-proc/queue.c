@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,9 +65,15 @@ int queue_set_num(struct queue *queue, uint32_t num)
 
 int queue_set_addr(struct queue *queue, const struct vhost_vring_addr *addr)
 {
-	if (addr->flags) {
-		log_error("%s queue: flags 0x%x, must be 0: logging is not offered", queue->name,
-			  addr->flags);
+	if (addr->flags & ~(1u << VHOST_VRING_F_LOG)) {
+		log_error("%s queue: flags 0x%x, only 0x%x is known", queue->name, addr->flags,
+			  1u << VHOST_VRING_F_LOG);
+		return -1;
+	}
+	if (addr->flags && addr->log_guest_addr % VRING_USED_ALIGN_SIZE) {
+		log_error("%s queue: used ring to be logged at guest 0x%llx, must be a multiple of %d",
+			  queue->name, (unsigned long long)addr->log_guest_addr,
+			  VRING_USED_ALIGN_SIZE);
 		return -1;
 	}
 	if (addr->desc_user_addr % VRING_DESC_ALIGN_SIZE ||
@@ -139,6 +146,13 @@ static void queue_break(struct queue *queue)
 	signal_event(queue->err);
 }
 
+static uint64_t used_len(const struct queue *queue)
+{
+	const struct vring_used *used = NULL;
+
+	return sizeof(*used) + sizeof(used->ring[0]) * queue->num;
+}
+
 static int find_rings(const struct queue *queue, const struct guest_memory *memory,
 		      struct rings *rings)
 {
@@ -149,9 +163,7 @@ static int find_rings(const struct queue *queue, const struct guest_memory *memo
 	rings->avail = guest_memory_from_user(memory, addr->avail_user_addr,
 					      sizeof(*rings->avail) +
 					      sizeof(rings->avail->ring[0]) * queue->num);
-	rings->used = guest_memory_from_user(memory, addr->used_user_addr,
-					     sizeof(*rings->used) +
-					     sizeof(rings->used->ring[0]) * queue->num);
+	rings->used = guest_memory_from_user(memory, addr->used_user_addr, used_len(queue));
 	if (queue->num && rings->desc && rings->avail && rings->used)
 		return 0;
 	log_error("%s queue: kicked, but its %u descriptors at 0x%llx, available ring at 0x%llx, used ring at 0x%llx are not in the guest's memory",
@@ -159,6 +171,30 @@ static int find_rings(const struct queue *queue, const struct guest_memory *memo
 		  (unsigned long long)addr->avail_user_addr,
 		  (unsigned long long)addr->used_user_addr);
 	return -1;
+}
+
+/*
+ * The used ring's own writes are logged by an address of their own, which need not be
+ * that of the ring.
+ */
+static int check_log(const struct queue *queue, const struct guest_memory *memory)
+{
+	const struct vhost_vring_addr *addr = &queue->addr;
+
+	if (!addr->flags || !memory->log.map ||
+	    guest_memory_logs(memory, addr->log_guest_addr, used_len(queue)))
+		return 0;
+	log_error("%s queue: its used ring, 0x%llx bytes to be logged at guest 0x%llx, is beyond the dirty log",
+		  queue->name, (unsigned long long)used_len(queue),
+		  (unsigned long long)addr->log_guest_addr);
+	return -1;
+}
+
+static void mark_used(const struct queue *queue, const struct guest_memory *memory,
+		      uint64_t offset, uint64_t len)
+{
+	if (queue->addr.flags)
+		guest_memory_mark(memory, queue->addr.log_guest_addr + offset, len);
 }
 
 /* Read from, or write to, the bytes that one descriptor stands for. */
@@ -177,10 +213,12 @@ static int move_bytes(struct queue *queue, const struct guest_memory *memory,
 	}
 	if (len > desc->len)
 		len = desc->len;
-	if (desc->flags & VRING_DESC_F_WRITE)
+	if (desc->flags & VRING_DESC_F_WRITE) {
 		memcpy(guest, (char *)&chain->response + *done, len);
-	else
+		guest_memory_mark(memory, desc->addr, len);
+	} else {
 		memcpy((char *)&chain->hdr + *done, guest, len);
+	}
 	*done += len;
 	return 0;
 }
@@ -255,7 +293,7 @@ void queue_process(struct queue *queue, const struct guest_memory *memory)
 
 	if (!queue->started || !queue->enabled)
 		return;
-	if (find_rings(queue, memory, &rings) < 0)
+	if (find_rings(queue, memory, &rings) < 0 || check_log(queue, memory) < 0)
 		goto out_break;
 
 	used = __atomic_load_n(&rings.used->idx, __ATOMIC_RELAXED);
@@ -274,9 +312,15 @@ void queue_process(struct queue *queue, const struct guest_memory *memory)
 			goto out_break;
 		rings.used->ring[used & (queue->num - 1)] =
 			(struct vring_used_elem){ .id = head, .len = chain.written };
+		mark_used(queue, memory,
+			  offsetof(struct vring_used, ring[used & (queue->num - 1)]),
+			  sizeof(rings.used->ring[0]));
 		__atomic_store_n(&rings.used->idx, ++used, __ATOMIC_RELEASE);
+		mark_used(queue, memory, offsetof(struct vring_used, idx), sizeof(used));
 		answered = true;
 	}
+	if (answered)
+		guest_memory_announce(memory);
 	/* The driver sees the answers before it is asked whether it wants to be told. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (answered && !(__atomic_load_n(&rings.avail->flags, __ATOMIC_RELAXED) &

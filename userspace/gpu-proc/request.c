@@ -26,6 +26,7 @@ struct request_rule {
 #define U64	sizeof(uint64_t)
 #define STATE	sizeof(struct vhost_vring_state)
 #define ADDR	sizeof(struct vhost_vring_addr)
+#define LOG	sizeof(struct vhost_user_log)
 
 static const struct request_rule rules[] = {
 	SERVED(GET_FEATURES, NO_FEATURE, 0, 0),
@@ -33,8 +34,8 @@ static const struct request_rule rules[] = {
 	SERVED(SET_OWNER, NO_FEATURE, 0, 0),
 	SERVED(RESET_OWNER, NO_FEATURE, 0, 0),
 	SERVED(SET_MEM_TABLE, NO_FEATURE, ANY_SIZE, ANY_FDS),
-	REFUSED(SET_LOG_BASE),
-	REFUSED(SET_LOG_FD),
+	SERVED(SET_LOG_BASE, VHOST_USER_PROTOCOL_F_LOG_SHMFD, LOG, 1),
+	SERVED(SET_LOG_FD, NO_FEATURE, 0, 1),
 	SERVED(SET_VRING_NUM, NO_FEATURE, STATE, 0),
 	SERVED(SET_VRING_ADDR, NO_FEATURE, ADDR, 0),
 	SERVED(SET_VRING_BASE, NO_FEATURE, STATE, 0),

@@ -41,6 +41,7 @@ void session_init(struct session *session, int sock, int signal_fd, struct buffe
 		.signal_fd = signal_fd,
 		.config = { .num_scanouts = 1 },
 	};
+	guest_memory_init(&session->memory);
 	queue_init(&session->queues[0], "control");
 	queue_init(&session->queues[1], "cursor");
 	shmem_init(&session->shmem, buffers, nbuffers, shmem_size);

@@ -18,9 +18,11 @@
 
 #define SEND_TIMEOUT_MS	5000	/* a front-end that does not read */
 
-#define FEATURES	((1ull << VIRTIO_F_VERSION_1) | (1ull << VHOST_USER_F_PROTOCOL_FEATURES))
+#define FEATURES	((1ull << VIRTIO_F_VERSION_1) | (1ull << VHOST_F_LOG_ALL) | \
+			 (1ull << VHOST_USER_F_PROTOCOL_FEATURES))
 
 #define PROTOCOL_FEATURES ((1ull << VHOST_USER_PROTOCOL_F_MQ) | \
+			   (1ull << VHOST_USER_PROTOCOL_F_LOG_SHMFD) | \
 			   (1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK) | \
 			   (1ull << VHOST_USER_PROTOCOL_F_BACKEND_REQ) | \
 			   (1ull << VHOST_USER_PROTOCOL_F_CONFIG) | \
@@ -73,6 +75,7 @@ static enum outcome set_features(struct session *session, const struct vhost_use
 		return FAILED;
 	}
 	session->features = msg->payload.u64;
+	session->memory.log.on = session->features & (1ull << VHOST_F_LOG_ALL);
 	return DONE;
 }
 
@@ -98,6 +101,21 @@ static enum outcome set_mem_table(struct session *session, const struct vhost_us
 {
 	if (guest_memory_set(&session->memory, &msg->payload.memory, msg->fds) < 0)
 		return FAILED;
+	return DONE;
+}
+
+/* Answered with and without REPLY_ACK, so that the front-end knows when it is used. */
+static enum outcome set_log_base(struct session *session, struct vhost_user_msg *msg)
+{
+	if (guest_memory_set_log(&session->memory, &msg->payload.log, msg->fds[0]) < 0)
+		return FAILED;
+	return reply_u64(msg, 0);
+}
+
+static enum outcome set_log_fd(struct session *session, struct vhost_user_msg *msg)
+{
+	guest_memory_set_log_event(&session->memory, msg->fds[0]);
+	take_fd(msg);
 	return DONE;
 }
 
@@ -248,6 +266,7 @@ static enum outcome reset_device(struct session *session)
 
 	for (i = 0; i < QUEUE_COUNT; i++)
 		queue_reset(&session->queues[i]);
+	guest_memory_clear_log(&session->memory);
 	session->status = 0;
 	if (shmem_reset(&session->shmem) < 0)
 		return FAILED;
@@ -298,6 +317,10 @@ static enum outcome handle(struct session *session, struct vhost_user_msg *msg)
 		return DONE;
 	case VHOST_USER_SET_MEM_TABLE:
 		return set_mem_table(session, msg);
+	case VHOST_USER_SET_LOG_BASE:
+		return set_log_base(session, msg);
+	case VHOST_USER_SET_LOG_FD:
+		return set_log_fd(session, msg);
 	case VHOST_USER_SET_VRING_NUM:
 		return set_vring_num(session, msg);
 	case VHOST_USER_SET_VRING_ADDR:
@@ -333,8 +356,6 @@ static enum outcome handle(struct session *session, struct vhost_user_msg *msg)
 	case VHOST_USER_GET_SHMEM_CONFIG:
 		return get_shmem_config(session, msg);
 	/* request_check() has turned these away. */
-	case VHOST_USER_SET_LOG_BASE:
-	case VHOST_USER_SET_LOG_FD:
 	case VHOST_USER_SEND_RARP:
 	case VHOST_USER_NET_SET_MTU:
 	case VHOST_USER_IOTLB_MSG:

@@ -37,6 +37,8 @@
 #define VHOST_USER_MAX_CONFIG		256	/* bytes of device configuration in one message */
 #define VHOST_USER_MAX_SHMEM		256	/* shared memory regions: the shmid is a byte */
 
+#define VHOST_USER_LOG_PAGE		0x1000u	/* bytes for each bit of the dirty log */
+
 /* Feature bit 30, unused in VIRTIO: protocol features can be negotiated. */
 #define VHOST_USER_F_PROTOCOL_FEATURES	30
 
@@ -77,9 +79,13 @@ enum vhost_user_request {
 	VHOST_USER_RESET_OWNER			= 4,
 	/* Replace the memory map. memory, cut after its last region; one fd a region; no reply. */
 	VHOST_USER_SET_MEM_TABLE		= 5,
-	/* Dirty log in shared memory (F_LOG_SHMFD). u64 size, u64 offset; one fd; reply: empty. */
+	/*
+	 * Dirty log in shared memory (F_LOG_SHMFD): a bit for each 4 KiB from guest address
+	 * 0 on, set atomically after a write, while VHOST_F_LOG_ALL is negotiated. log; one
+	 * fd; reply: u64, 0 for success. Other back-ends leave the u64 out, or what was in it.
+	 */
 	VHOST_USER_SET_LOG_BASE			= 6,
-	/* Event fd for the dirty log. Empty; one fd; no reply. */
+	/* Event fd, signalled when the dirty log was written to. Empty; one fd; no reply. */
 	VHOST_USER_SET_LOG_FD			= 7,
 	/* Number of descriptors of a ring. vring_state; no fds; no reply. */
 	VHOST_USER_SET_VRING_NUM		= 8,
@@ -200,6 +206,11 @@ struct vhost_user_memory {
 	struct vhost_user_region regions[VHOST_USER_MAX_REGIONS];
 };
 
+struct vhost_user_log {
+	uint64_t mmap_size;	/* bytes of log */
+	uint64_t mmap_offset;	/* where in the fd they start */
+};
+
 /* Header size is VHOST_USER_CONFIG_HEADER + size. */
 struct vhost_user_config {
 	uint32_t offset;	/* bytes into the device's configuration space */
@@ -230,6 +241,7 @@ union vhost_user_payload {
 	struct vhost_vring_state vring_state;	/* u32 index, u32 num */
 	struct vhost_vring_addr vring_addr;	/* u32 index, flags; u64 desc, used, avail, log */
 	struct vhost_user_memory memory;
+	struct vhost_user_log log;
 	struct vhost_user_config config;
 	struct vhost_user_shmem_config shmem_config;
 	struct vhost_user_mmap mmap;
@@ -240,6 +252,7 @@ _Static_assert(sizeof(struct vhost_vring_state) == 8, "vring state");
 _Static_assert(sizeof(struct vhost_vring_addr) == 40, "vring address");
 _Static_assert(sizeof(struct vhost_user_region) == 32, "memory region");
 _Static_assert(sizeof(struct vhost_user_memory) == 8 + 8 * 32, "memory table");
+_Static_assert(sizeof(struct vhost_user_log) == 16, "log");
 _Static_assert(sizeof(struct vhost_user_config) == 12 + 256, "configuration");
 _Static_assert(sizeof(struct vhost_user_shmem_config) == 8 + 256 * 8, "shared memory regions");
 _Static_assert(sizeof(struct vhost_user_mmap) == 40, "mmap");
