@@ -18,6 +18,20 @@
  *
  * Entries that appear meanwhile need no care: a leaf in a logged slot is logged when it
  * is made writable, a table that splits a large leaf inherits its writable bit.
+ *
+ * TLBs: pushing changes leaves, dirty bits too, without a flush of its own. A CPU goes on
+ * writing unlogged while it caches a translation that lets writes through, with the dirty
+ * flag set (SDM vol. 3C, "Accessed and Dirty Flags for EPT"). The flush of protecting ends
+ * all of these, and none comes back before the push is done: until then an entry above is
+ * read-only, so what is cached is read-only; a write through that faults, which drops it,
+ * and the walk after the fault finds the leaf as the push left it, because the entry above
+ * is made writable last. A push between the change of the roots and the flush may meet a
+ * CPU with an older translation. What that writes comes before the call returns, to a page
+ * that was logged since the call before this one: it is in what the caller has taken, or
+ * will be in what it takes next.
+ *
+ * Dirty bits that are cleared are not handed on to the pages: make_spte() has marked those
+ * when it made the leaf, and nobody cleans a page without zapping the leaf first.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -122,6 +136,31 @@ static bool path_is_writable(struct kvm_mmu_page *root, gfn_t gfn)
 	return true;
 }
 
+/*
+ * Protect @n leaves, which map pages of one logged slot, by @mask. Nearly all that a
+ * push costs is spent here: 512 times for each table of the last level.
+ *
+ * Leaves that are not writable are left alone: a write to them faults, and is logged
+ * then; with the dirty bit cleared, too, it would be logged twice.
+ */
+static void protect_leaves(u64 *sptep, int n, u64 mask, int as_id, gfn_t gfn, int level)
+{
+	const u64 need = SPTE_MMU_PRESENT_MASK | PT_WRITABLE_MASK | mask;
+	u64 old;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		old = READ_ONCE(sptep[i]);
+		while ((old & need) == need) {
+			if (!try_cmpxchg64(&sptep[i], &old, old & ~mask))
+				continue;
+			trace_kvm_tdp_mmu_spte_changed(as_id, gfn + i * KVM_PAGES_PER_HPAGE(level),
+						       level, old, old & ~mask);
+			break;
+		}
+	}
+}
+
 /* Protect what @table maps, @level its entries' level, @gfn of the first one. */
 static void protect_table(struct kvm *kvm, struct kvm_mmu_page *root, u64 *table, int level,
 			  gfn_t gfn)
@@ -131,34 +170,31 @@ static void protect_table(struct kvm *kvm, struct kvm_mmu_page *root, u64 *table
 		   kvm_ad_enabled() && !kvm_mmu_page_ad_need_write_protect(root);
 	u64 leaf_mask = pml ? shadow_dirty_mask : PT_WRITABLE_MASK;
 	struct kvm_memslots *slots = __kvm_memslots(kvm, as_id);
-	struct kvm_memory_slot *slot = NULL;
-	u64 old;
-	int i;
+	struct kvm_memory_slot *slot;
+	u64 spte;
+	gfn_t at;
+	int i, n;
 
-	for (i = 0; i < SPTE_ENT_PER_PAGE; i++, gfn += KVM_PAGES_PER_HPAGE(level)) {
-		old = READ_ONCE(table[i]);
-		if (!is_shadow_present_pte(old))
+	for (i = 0; i < SPTE_ENT_PER_PAGE; i += n) {
+		n = 1;
+		spte = READ_ONCE(table[i]);
+		if (!is_shadow_present_pte(spte))
 			continue;
-		if (!is_last_spte(old, level)) {
+		if (!is_last_spte(spte, level)) {
 			protect_entry(&table[i], PT_WRITABLE_MASK);
 			continue;
 		}
 
-		/* A write faults and is logged then; a dirty bit cleared, too, would log twice. */
-		if (!is_writable_pte(old))
+		at = gfn + i * KVM_PAGES_PER_HPAGE(level);
+		slot = __gfn_to_memslot(slots, at);
+		if (!slot)
 			continue;
-		if (!slot || gfn < slot->base_gfn || gfn - slot->base_gfn >= slot->npages)
-			slot = __gfn_to_memslot(slots, gfn);
-		if (!slot || !kvm_slot_dirty_track_enabled(slot))
-			continue;
-
+		/* All entries of the last level are leaves: those of a slot in one go. */
+		if (level == PG_LEVEL_4K)
+			n = min_t(u64, SPTE_ENT_PER_PAGE - i, slot->base_gfn + slot->npages - at);
 		/* A large leaf may have become a table by now, which is as good. */
-		old = protect_entry(&table[i], leaf_mask);
-		if (!is_shadow_present_pte(old) || !(old & leaf_mask))
-			continue;
-		trace_kvm_tdp_mmu_spte_changed(as_id, gfn, level, old, old & ~leaf_mask);
-		if (is_dirty_spte(old) && !is_dirty_spte(old & ~leaf_mask))
-			kvm_set_pfn_dirty(spte_to_pfn(old));
+		if (kvm_slot_dirty_track_enabled(slot))
+			protect_leaves(&table[i], n, leaf_mask, as_id, at, level);
 	}
 }
 
