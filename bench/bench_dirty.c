@@ -122,6 +122,7 @@ static void bench_size(unsigned long mib)
 	if (mib == 256) {
 		rearm_and_touch(mib, 65, ",0.1%");
 		rearm_and_touch(mib, 655, ",1%");
+		rearm_and_touch(mib, mib * MIB / 4096, ",100%");
 	}
 	free(bitmap);
 	vm_destroy(&vm);
