@@ -3,6 +3,11 @@
  * KVM_WRITE_PROTECT_ALL_MEM: after each call, exactly the pages that the guest
  * writes are logged, by every kind of log, with 4 KiB and 2 MiB leaves, for RAM and
  * for a bound buffer, in SMM's address space; slots without a log are not hurt.
+ *
+ *	test_protect_all [nested | gigantic]
+ *
+ * nested: a nested guest writes. (Not in SMM: that is not what it is about.)
+ * gigantic: a leaf of 1 GiB, which takes a machine that has such a page to give.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +21,7 @@
 #include "lib/bind.h"
 #include "lib/buffer.h"
 #include "lib/ktap.h"
+#include "lib/nested.h"
 #include "lib/vm.h"
 
 #define GPA		0x10000000UL
@@ -27,6 +33,8 @@
 #define PLAIN_GPA	(GPA + SIZE)
 #define PLAIN_GVA	(GVA + SIZE)
 #define RING_BYTES	0x20000U		/* 8,192 entries */
+#define GIB		0x40000000UL
+#define NESTED_GPA	0x300000UL		/* in slot 0, behind vm_map()'s tables */
 
 enum how { BITMAP, MANUAL, INITIALLY_SET, RING };
 
@@ -53,6 +61,7 @@ static const struct variant variants[] = {
 };
 
 static struct test_vm vm;
+static bool nested;
 static const struct variant *now;
 static uint8_t *memory, *plain;
 static uint64_t bitmap[PAGES / 64];
@@ -173,6 +182,8 @@ static void try_variant(const struct variant *variant)
 	if (now->buffer)
 		test_assert(!vm_bind(&vm, GPA, SIZE, fd, 0, NULL));
 	vm_map(&vm, GVA, GPA, 2 * SIZE, PAT_WB);
+	if (nested)
+		vcpu_nest(vm.vcpu, vm.ram, NESTED_GPA);
 	if (!now->late)
 		log_on();
 	test_assert(!vm_store_pages(&vm, GVA, 1, 2 * PAGES));
@@ -197,6 +208,8 @@ static void try_variant(const struct variant *variant)
 	test_assert(!vm_store_pages(&vm, GVA, 1, PAGES));
 	log_on();
 	round_of(31, 66, "log switched off and on");
+	if (nested)
+		test_ok(vcpu_is_nested(vm.vcpu), "%s: all in the nested guest", now->name);
 
 	vm_destroy(&vm);
 	munmap(memory, SIZE);
@@ -241,15 +254,81 @@ static void smm(void)
 	vm_destroy(&vm);
 }
 
-int main(void)
+/* How many pages of 1 GiB the machine keeps for who asks for them */
+static void keep_gigantic(const char *n)
+{
+	const int fd = open("/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", O_WRONLY);
+
+	test_assert(fd >= 0 && write(fd, n, strlen(n)) == (ssize_t)strlen(n));
+	close(fd);
+}
+
+/* How many pages of the slot an ioctl's bitmap names; @bits: room for 1 GiB */
+static unsigned int count_pages(unsigned long request, uint64_t *bits)
+{
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = bits };
+	unsigned int n = 0;
+
+	test_assert(!ioctl(vm.fd, request, &log));
+	for (unsigned int i = 0; i < GIB / 4096 / 64; i++)
+		n += (unsigned int)__builtin_popcountll(bits[i]);
+	return n;
+}
+
+static void gigantic(void)
+{
+	static uint64_t bits[GIB / 4096 / 64];
+	const unsigned int step = 4099, n = 60;
+	unsigned int missing;
+	uint8_t *page;
+
+	keep_gigantic("1");
+	page = mmap(NULL, GIB, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 30 << MAP_HUGE_SHIFT, -1, 0);
+	test_assert(page != MAP_FAILED);
+	vm_create(&vm, 0);
+	test_assert(!vm_set_slot(&vm, SLOT, GIB, GIB, page, 0));
+	vm_map(&vm, GVA, GIB, GIB, PAT_WB);
+	test_assert(!vm_store(&vm, GVA, 1));
+	test_eq(count_pages(KVM_GET_MAPPED_LOG, bits), GIB / 4096, "one leaf maps 1 GiB");
+	protect_all();
+	test_assert(!vm_store(&vm, GVA, 2));
+	test_eq(count_pages(KVM_GET_MAPPED_LOG, bits), GIB / 4096, "not logged: it stays");
+
+	/* The first protection meets the large leaf, the others what it was split into. */
+	test_assert(!vm_set_slot(&vm, SLOT, GIB, GIB, page, KVM_MEM_LOG_DIRTY_PAGES));
+	for (unsigned int round = 0; round < 3; round++) {
+		test_eq(count_pages(KVM_GET_DIRTY_LOG, bits), 0, "nothing is logged");
+		test_assert(!vm_store_strided(&vm, GVA, step * 4096UL, n, 0x1000 * round));
+		test_eq(count_pages(KVM_GET_DIRTY_LOG, bits), n, "as many pages as were written");
+		missing = 0;
+		for (unsigned int i = 0; i < n; i++)
+			missing += !(bits[i * step / 64] >> i * step % 64 & 1) ||
+				   *(volatile uint64_t *)(page + i * step * 4096UL) !=
+					   0x1000 * round + i;
+		test_eq(missing, 0, "just these, and they hold what was written");
+		protect_all();
+	}
+	vm_destroy(&vm);
+	munmap(page, GIB);
+	keep_gigantic("0");
+}
+
+int main(int argc, char **argv)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
+	nested = argc > 1 && !strcmp(argv[1], "nested");
 	test_ok(ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_DMA_BUF) & KVM_DMA_BUF_HAS_WRITE_PROTECT_ALL,
 		"KVM_CAP_DMA_BUF has KVM_DMA_BUF_HAS_WRITE_PROTECT_ALL");
 	close(kvm);
+	if (argc > 1 && !strcmp(argv[1], "gigantic")) {
+		gigantic();
+		return test_end();
+	}
 	for (unsigned int i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		try_variant(&variants[i]);
-	smm();
+	if (!nested)
+		smm();
 	return test_end();
 }

@@ -4,7 +4,9 @@
  * memory is kept up to date from the log alone, as a migration does it; whenever the
  * vCPUs are held, every page that the log does not name must be as in the copy.
  *
- *	test_protect_all_race ROUNDS
+ *	test_protect_all_race ROUNDS [nested]
+ *
+ * nested: the first vCPU writes as a nested guest.
  */
 #include <linux/kvm.h>
 #include <linux/kvm_dmabuf.h>
@@ -78,6 +80,8 @@ int main(int argc, char **argv)
 	copy = calloc(1, SIZE);
 	test_assert(memory != MAP_FAILED && copy);
 	test_assert(!writers_slot(SLOT, WRITERS_GPA, SIZE, memory, KVM_MEM_LOG_DIRTY_PAGES));
+	if (argc > 2 && !strcmp(argv[2], "nested"))
+		writers_nest(0);
 	writers_start(PAGES);
 	for (unsigned long round = 0; round < rounds && !lost; round++) {
 		/* Written while it is taken, protected, copied; … */

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "ktap.h"
+#include "nested.h"
 #include "process.h"
 #include "vm.h"
 #include "writers.h"
@@ -26,6 +27,7 @@
 #define PD_GPA		0x3000
 #define CODE_GPA	0x5000
 #define COUNTER_GPA	0x6000		/* eight bytes a vCPU */
+#define NESTED_GPA	0x10000		/* NESTED_BYTES a vCPU */
 
 /*
  * rsi: where to write, rdi: state, rbx: counter, rdx: mask of page numbers, r8: where
@@ -49,6 +51,7 @@ struct writer {
 	pthread_t thread;
 	int fd;
 	struct kvm_run *run;
+	bool nested;
 	atomic_ulong exits;
 };
 
@@ -129,8 +132,10 @@ void writers_end(void)
 	writers_hold();
 	atomic_store(&end, true);
 	writers_release();
-	for (unsigned int i = 0; i < WRITERS; i++)
+	for (unsigned int i = 0; i < WRITERS; i++) {
 		pthread_join(writers[i].thread, NULL);
+		test_assert(writers[i].nested == vcpu_is_nested(writers[i].fd));
+	}
 }
 
 int writers_slot(unsigned int slot, uint64_t gpa, uint64_t size, void *hva, uint32_t flags)
@@ -182,6 +187,12 @@ int writers_create(void)
 	for (unsigned int i = 0; i < WRITERS; i++)
 		create_writer(i, (size_t)size);
 	return vm_fd;
+}
+
+void writers_nest(unsigned int i)
+{
+	vcpu_nest(writers[i].fd, ram, NESTED_GPA + i * NESTED_BYTES);
+	writers[i].nested = true;
 }
 
 void writers_start(uint64_t pages)

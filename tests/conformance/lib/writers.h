@@ -16,6 +16,9 @@
 /* VM fd; memory from WRITERS_GPA on is the caller's business. Nobody writes yet. */
 int writers_create(void);
 
+/* vCPU @i will write as a nested guest (L2). After writers_create(), before writers_start(). */
+void writers_nest(unsigned int i);
+
 /* @pages: a power of two, at most 2^18 */
 void writers_start(uint64_t pages);
 
