@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/compat.h>
 #include <linux/kvm_host.h>
 #include <linux/uaccess.h>
 
@@ -111,6 +112,9 @@ int kvm_vm_ioctl_get_mapped_log(struct kvm *kvm, void __user *argp)
 
 	if (copy_from_user(&log, argp, sizeof(log)))
 		return -EFAULT;
+	/* As KVM_GET_DIRTY_LOG: of the union's eight bytes, four are the pointer. */
+	if (in_compat_syscall())
+		log.dirty_bitmap = compat_ptr((compat_uptr_t)log.padding2);
 
 	mutex_lock(&kvm->slots_lock);
 	r = mapped_log_get(kvm, &log);
