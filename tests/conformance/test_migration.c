@@ -40,6 +40,9 @@ struct side {
 
 static struct side src, dst;
 
+/* Options of every VMM of the test under way. */
+static const char *common[5];
+
 static const char *path(const struct side *s, const char *what)
 {
 	static char names[4][64];
@@ -73,6 +76,8 @@ static void start_vmm(struct side *s, const char *memory, const char *const more
 
 	for (i = 0; i < 4 && more[i]; i++)
 		argv[n++] = more[i];
+	for (i = 0; common[i]; i++)
+		argv[n++] = common[i];
 	process_start(&s->vmm, argv);
 	control_connect(&s->ctl, path(s, "ctl"));
 	control_connect(&s->events, path(s, "ctl"));
@@ -80,14 +85,19 @@ static void start_vmm(struct side *s, const char *memory, const char *const more
 
 static const char *const all[4] = { WB, WC, UC, VGEM };
 
-static void start_source(const char *cmdline)
+static void start_source_with(const char *cmdline, const char *const buffers[4])
 {
 	src.name = "A";
-	start_gpu(&src, all);
+	start_gpu(&src, buffers);
 	start_vmm(&src, "16M", (const char *const [4]) {
 		"--payload", PAYLOAD, "--cmdline", cmdline,
 	});
 	test_assert(process_says(&src.vmm, "writing "));
+}
+
+static void start_source(const char *cmdline)
+{
+	start_source_with(cmdline, all);
 }
 
 static void start_destination_with(const char *name, const char *uri,
@@ -499,8 +509,56 @@ static void test_stopped_guest(void)
 	stop_side(&dst);
 }
 
+/* By each of KVM's two logs, which query-migrate names. */
+static void test_log(const char *log, const char *bind, const char *const buffers[4])
+{
+	char name[64];
+
+	common[0] = "--dirty-log";
+	common[1] = log;
+	common[2] = "--bind";
+	common[3] = bind;
+	start_source_with(WRITING, buffers);
+	start_destination_with("B", "unix:" INCOMING, buffers, "16M", bind);
+	migrate("unix:" INCOMING, 5, 10000);
+	if (!test_ok(migrated(), "%s: completed", log)) {
+		test_note("%s", src.events.line);
+		process_show(&src.vmm);
+	}
+	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
+	snprintf(name, sizeof(name), "\"name\":\"vCPUs: dirty %s\",\"exact\":true", log);
+	if (!test_ok(strstr(src.ctl.line, name) &&
+		     strstr(src.ctl.line, "\"name\":\"VMM: devices\",\"exact\":true") &&
+		     strstr(src.ctl.line, "\"name\":\"buffer vgem: writers\",\"exact\":false"),
+		     "%s: the report names it", log))
+		test_note("%s", src.ctl.line);
+	if (!test_ok(process_says(&dst.vmm, "migrations ") &&
+		     strstr(dst.vmm.text, "mismatches 0 "), "%s: no mismatch", log))
+		process_show(&dst.vmm);
+	stop_side(&src);
+	stop_side(&dst);
+	memset(common, 0, sizeof(common));
+}
+
+/* On any KVM, with and without its KVM_WRITE_PROTECT_ALL_MEM. */
+static void test_logs(const char *bind, const char *const buffers[4])
+{
+	test_log("bitmap", bind, buffers);
+	test_log("ring", bind, buffers);
+}
+
 int main(int argc, char **argv)
 {
+	static const char *const unbound[4] = { VGEM };
+
+	if (argc == 2 && !strcmp(argv[1], "logs")) {
+		test_logs("require", all);
+		return test_end();
+	}
+	if (argc == 2 && !strcmp(argv[1], "logs-stock")) {
+		test_logs("off", unbound);
+		return test_end();
+	}
 	if (argc == 2 && !strcmp(argv[1], "moves")) {
 		test_moves();
 		return test_end();

@@ -72,8 +72,9 @@ static void test_all(void **state)
 	options__free(&opts);
 
 	r = parse(&opts, &err,
-		  "--incoming unix:/i --bind off --control /c --console - --dirty-ring 4K");
+		  "--incoming unix:/i --bind off --control /c --console - --dirty-ring 4K --dirty-log bitmap");
 	assert_int_equal(r, OPTIONS_OK);
+	assert_int_equal(opts.dirty_log, DIRTY_LOG_BITMAP);
 	assert_string_equal(opts.incoming, "unix:/i");
 	assert_int_equal(opts.bind, BIND_OFF);
 	assert_string_equal(opts.control, "/c");
@@ -112,6 +113,7 @@ static void test_refused(void **state)
 		{ "--payload p --gpu-proc a,offset=x", "only ,offset=SIZE" },
 		{ "--payload p --gpu-proc a,offset=5", "not page aligned" },
 		{ "--payload p --gpu-timeout 0", "not between" },
+		{ "--payload p --dirty-log no", "neither auto nor ring nor bitmap" },
 		{ "--payload p --dirty-ring 1000", "not between" },
 		{ "--payload p --dirty-ring 5000", "not a power of two" },
 		{ "--payload p --gpu-proc 1 --gpu-proc 2 --gpu-proc 3 --gpu-proc 4 --gpu-proc 5 --gpu-proc 6 --gpu-proc 7 --gpu-proc 8 --gpu-proc 9",

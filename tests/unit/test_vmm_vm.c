@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Run state, dirty log, CPUID, saved state: what of them needs no KVM. */
+/* Run state, CPUID, saved state: what of them needs no KVM. */
 #include "unit/vmm_fake.h"
 
-#include <linux/kvm.h>
 #include <sys/epoll.h>
 
 #include "vmm/cpuid.h"
-#include "vmm/dirty_ring.h"
 #include "vmm/irqchip_state.h"
 #include "vmm/vcpu.h"
 #include "vmm/vcpu_state.h"
@@ -85,111 +83,6 @@ static void test_exit(void **state)
 	assert_true(f->vm.exiting);
 	assert_int_equal(f->vm.exit_status, 5);
 	assert_int_equal(loop__run_once(f->loop, 0), 0);
-}
-
-struct pages {
-	struct dirty_sink sink;
-	unsigned int n;
-	uint32_t slots[16];
-	uint64_t pages[16];
-};
-
-static void take_page(const struct dirty_sink *sink, uint32_t slot, uint64_t page)
-{
-	struct pages *p = (struct pages *)sink;
-
-	assert_true(p->n < 16);
-	p->slots[p->n] = slot;
-	p->pages[p->n++] = page;
-}
-
-static void test_mark_dirty(void **state)
-{
-	struct pages p = { .sink = { .page = take_page } };
-	struct fake *f = *state;
-
-	vm__mark_dirty(&f->vm, 0x1000, 4096);	/* nobody logs */
-	f->vm.dirty_sink = &p.sink;
-	vm__mark_dirty(&f->vm, 0x1000, 4096);
-	vm__mark_dirty(&f->vm, 0x2fff, 2);
-	vm__mark_dirty(&f->vm, 0x5001, 0);
-	vm__mark_dirty(&f->vm, FAKE_RAM - 1, 1);
-	vm__mark_dirty(&f->vm, FAKE_RAM - 1, 2);	/* not RAM */
-	vm__mark_dirty(&f->vm, UINT64_MAX, 4096);
-	assert_int_equal(p.n, 4);
-	assert_int_equal(p.pages[0], 1);
-	assert_int_equal(p.pages[1], 2);
-	assert_int_equal(p.pages[2], 3);
-	assert_int_equal(p.pages[3], FAKE_RAM / 4096 - 1);
-	assert_int_equal(p.slots[3], VM_SLOT_RAM);
-	f->vm.dirty_sink = NULL;
-}
-
-#define RING	8
-
-static void push(struct kvm_dirty_gfn *ring, unsigned int *at, uint32_t slot, uint64_t page)
-{
-	ring[*at % RING] = (struct kvm_dirty_gfn) {
-		.flags = KVM_DIRTY_GFN_F_DIRTY, .slot = slot, .offset = page,
-	};
-	++*at;
-}
-
-/* Entries come in their order, round the ring's end too, and are given back. */
-static void test_harvest(void **state)
-{
-	struct kvm_dirty_gfn ring[RING] = { 0 };
-	struct pages p = { .sink = { .page = take_page } };
-	struct fake *f = *state;
-	struct vcpu vcpu = { .vm = &f->vm, .ring = ring };
-	unsigned int at = 0, i;
-
-	f->vm.vcpus = &vcpu;
-	f->vm.nr_vcpus = 1;
-	f->vm.dirty_sink = &p.sink;
-	assert_int_equal(dirty_ring__harvest(&f->vm), -EOPNOTSUPP);
-	f->vm.dirty_ring_entries = RING;
-	assert_int_equal(dirty_ring__harvest(&f->vm), 0);
-
-	for (i = 0; i < 6; i++)
-		push(ring, &at, VM_SLOT_RAM, 100 + i);
-	/* There is no KVM to reset the ring, which is said. */
-	assert_int_equal(dirty_ring__harvest(&f->vm), -EBADF);
-	assert_int_equal(p.n, 6);
-	for (i = 0; i < 6; i++) {
-		assert_int_equal(p.pages[i], 100 + i);
-		assert_int_equal(ring[i].flags, KVM_DIRTY_GFN_F_RESET);
-	}
-
-	memset(ring, 0, sizeof(ring));
-	for (i = 0; i < 4; i++)
-		push(ring, &at, VM_SLOT_WINDOW, 200 + i);
-	assert_int_equal(dirty_ring__harvest(&f->vm), -EBADF);
-	assert_int_equal(p.n, 10);
-	for (i = 0; i < 4; i++) {
-		assert_int_equal(p.pages[6 + i], 200 + i);
-		assert_int_equal(p.slots[6 + i], VM_SLOT_WINDOW);
-	}
-	assert_int_equal(vcpu.ring_next, 10);
-	f->vm.dirty_sink = NULL;
-	f->vm.nr_vcpus = 0;
-}
-
-static void test_log_in_use(void **state)
-{
-	struct pages p = { .sink = { .page = take_page } };
-	struct error err = { 0 };
-	struct fake *f = *state;
-
-	assert_int_equal(dirty_ring__start(&f->vm, &p.sink, &err), -EOPNOTSUPP);
-	f->vm.dirty_ring_entries = RING;
-	f->vm.dirty_sink = &p.sink;
-	memset(&err, 0, sizeof(err));
-	assert_int_equal(dirty_ring__start(&f->vm, &p.sink, &err), -EALREADY);
-	f->vm.dirty_sink = NULL;
-	memset(&err, 0, sizeof(err));
-	assert_int_equal(dirty_ring__start(&f->vm, &p.sink, &err), -EBADF);
-	assert_null(f->vm.dirty_sink);
 }
 
 static void test_cpuid(void **state)
@@ -343,9 +236,6 @@ int main(void)
 		TEST(test_pause),
 		TEST(test_stop_from_vcpu),
 		TEST(test_exit),
-		TEST(test_mark_dirty),
-		TEST(test_harvest),
-		TEST(test_log_in_use),
 		TEST(test_cpuid),
 		TEST(test_bad_vcpu_state),
 		TEST(test_bad_irqchip_state),

@@ -60,6 +60,7 @@ static inline void fake_create(struct fake *f)
 	pthread_mutex_init(&f->vm.run_lock, NULL);
 	pthread_cond_init(&f->vm.run_cond, NULL);
 	pthread_mutex_init(&f->vm.dirty_lock, NULL);
+	pthread_cond_init(&f->vm.dirty_cond, NULL);
 	assert_int_equal(memory__init(&f->vm.ram, FAKE_RAM, &err), 0);
 	assert_int_equal(window__init(&f->vm.window, FAKE_WINDOW_GPA, FAKE_WINDOW, &err), 0);
 }
@@ -69,6 +70,7 @@ static inline void fake_destroy(struct fake *f)
 	window__exit(&f->vm.window);
 	memory__exit(&f->vm.ram);
 	loop__destroy(f->loop);
+	pthread_cond_destroy(&f->vm.dirty_cond);
 	pthread_mutex_destroy(&f->vm.dirty_lock);
 	pthread_cond_destroy(&f->vm.run_cond);
 	pthread_mutex_destroy(&f->vm.run_lock);

@@ -58,6 +58,7 @@ struct dirty_source {
 	 * lengthen the passes, in which the guest writes other pages.
 	 */
 	uint64_t floor;
+	uint32_t writers;	/* buffers: DMABUF_WRITER_* at the last sync() */
 };
 
 /* Hand over a bitmap of @nr_pages pages, bit 0 of its first word being @first_page. */

@@ -15,6 +15,7 @@
 struct buffer;
 struct vm;
 
+#define MEMTYPE_DEVICE		"/dev/dmabuf-memtype"
 #define MEMTYPE_NONE	UINT32_MAX	/* not asked, or no answer */
 
 /* virtio-gpu: VIRTIO_GPU_RESP_OK_MAP_INFO, map_info's low four bits. */

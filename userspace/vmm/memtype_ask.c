@@ -17,7 +17,7 @@ static void memtype__query(int dmabuf_fd, struct memtype_answers *a)
 	struct dmabuf_memtype_query q = { .fd = dmabuf_fd };
 	int fd;
 
-	fd = open("/dev/dmabuf-memtype", O_RDWR | O_CLOEXEC);
+	fd = open(MEMTYPE_DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (ioctl(fd, DMABUF_MEMTYPE_QUERY, &q) == 0) {

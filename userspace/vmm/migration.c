@@ -215,6 +215,7 @@ static void reset(struct migration *m, const char *uri, bool incoming)
 	memset(&m->stats, 0, sizeof(m->stats));
 	memset(&m->arrival, 0, sizeof(m->arrival));
 	m->begin_ns = migration_clock__ns();
+	m->nr_reports = 0;
 }
 
 static int start_thread(struct migration *m, void *(*fn)(void *), struct error *err)
@@ -504,10 +505,12 @@ void migration__query(struct vm *vm, cJSON *out)
 	if (m->error.msg[0])
 		cJSON_AddStringToObject(out, "error", m->error.msg);
 	cJSON_AddNumberToObject(out, "elapsed_ms", elapsed_ms(m));
-	if (m->incoming)
+	if (m->incoming) {
 		report_destination(m, out);
-	else
+	} else {
 		report_source(m, out);
+		migration_vm__report_sources(m, out);
+	}
 	pthread_mutex_unlock(&m->lock);
 }
 

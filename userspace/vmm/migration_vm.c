@@ -14,6 +14,10 @@
 #include <sys/ioctl.h>
 
 #include "vmm/control.h"
+#include "vmm/dirty_bitmap.h"
+#include "vmm/dirty_buffer.h"
+#include "vmm/dirty_marks.h"
+#include "vmm/dirty_ring.h"
 #include "vmm/migration_cpu.h"
 #include "vmm/migration_memory.h"
 #include "vmm/options.h"
@@ -113,6 +117,25 @@ static void mark_page(const struct dirty_sink *sink, uint32_t slot, uint64_t pag
 	migration_memory__mark(m->memory, slot, page);
 }
 
+/* Everybody who may write guest memory. */
+static int add_sources(struct migration *m, struct error *err)
+{
+	struct dirty_sources *sources = &m->sources;
+	struct vm *vm = m->vm;
+	unsigned int i;
+	int ret;
+
+	ret = dirty_sources__add(sources, vm->dirty_ring_entries ? dirty_ring__create(vm) :
+				 dirty_bitmap__create(vm), err);
+	if (!ret)
+		ret = dirty_sources__add(sources, dirty_marks__create(vm), err);
+	for (i = 0; !ret && i < vm->window.nr_buffers; i++)
+		ret = dirty_sources__add(sources, dirty_buffer__create(&vm->window,
+								       vm->window.buffers[i]),
+					 err);
+	return ret;
+}
+
 static int log_start(void *opaque, struct migration_memory *mem, struct error *err)
 {
 	struct migration *m = opaque;
@@ -120,40 +143,44 @@ static int log_start(void *opaque, struct migration_memory *mem, struct error *e
 
 	m->memory = mem;
 	m->sink.page = mark_page;
-	ret = dirty_ring__start(m->vm, &m->sink, err);
+	ret = add_sources(m, err);
+	if (!ret)
+		ret = dirty_sources__start(&m->sources, &m->sink, err);
 	if (ret)
-		m->memory = NULL;
+		dirty_sources__free(&m->sources);
 	else
 		migration__set_status(m, MIGRATION_ACTIVE);
 	return ret;
 }
 
+static void note_sources(struct migration *m)
+{
+	const struct dirty_source *s;
+	unsigned int i;
+
+	pthread_mutex_lock(&m->lock);
+	m->nr_reports = m->sources.nr;
+	for (i = 0; i < m->sources.nr; i++) {
+		s = m->sources.all[i];
+		memcpy(m->reports[i].name, s->name, sizeof(s->name));
+		m->reports[i].exact = s->exact;
+		m->reports[i].pages = s->pages;
+		m->reports[i].writers = s->writers;
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
 static int log_sync(void *opaque, bool last, struct migration_dirty *dirty, struct error *err)
 {
 	struct migration *m = opaque;
-	const struct migration_machine *machine = m->memory->machine;
-	uint32_t i;
 	int ret;
 
-	ret = dirty_ring__harvest(m->vm);
-	if (ret < 0)
-		return error__set(err, -ret, "dirty ring: %s", strerror(-ret));
-	/* What a GPU wrote to its buffers is not known. */
-	dirty->floor = 0;
-	for (i = 0; i < machine->nr_regions; i++) {
-		if (machine->regions[i].kind != MIGRATION_BUFFER)
-			continue;
-		dirty->floor += migration_region__pages(&machine->regions[i]);
-		if (last)
-			migration_memory__add_all(m->memory, i);
-	}
-	/*
-	 * A vCPU with a full ring harvests too, in one go under the lock: what is
-	 * marked here is write-protected again, so that reading it loses nothing.
-	 */
-	pthread_mutex_lock(&m->vm->dirty_lock);
+	ret = dirty_sources__sync(&m->sources, last, err);
+	note_sources(m);
+	if (ret)
+		return ret;
 	dirty->pages = migration_memory__collect(m->memory);
-	pthread_mutex_unlock(&m->vm->dirty_lock);
+	dirty->floor = dirty_sources__floor(&m->sources);
 	return 0;
 }
 
@@ -161,7 +188,8 @@ static void log_stop(void *opaque)
 {
 	struct migration *m = opaque;
 
-	dirty_ring__stop(m->vm);
+	dirty_sources__stop(&m->sources);
+	dirty_sources__free(&m->sources);
 	m->memory = NULL;
 }
 
@@ -170,6 +198,37 @@ static int source_throttle(void *opaque, unsigned int percent, struct error *err
 	struct migration *m = opaque;
 
 	return vcpu_throttle__set(m->vm, percent, err);
+}
+
+static cJSON *report_writers(uint32_t writers)
+{
+	static const char * const names[] = {
+		"cpu-mapping", "device", "fence", "cpu-access", "kernel",
+	};
+	cJSON *out = cJSON_CreateArray();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (writers & 1u << i)
+			cJSON_AddItemToArray(out, cJSON_CreateString(names[i]));
+	return out;
+}
+
+void migration_vm__report_sources(const struct migration *m, cJSON *out)
+{
+	cJSON *list = cJSON_AddArrayToObject(out, "sources"), *item;
+	unsigned int i;
+
+	for (i = 0; i < m->nr_reports; i++) {
+		item = cJSON_CreateObject();
+		cJSON_AddStringToObject(item, "name", m->reports[i].name);
+		cJSON_AddBoolToObject(item, "exact", m->reports[i].exact);
+		cJSON_AddNumberToObject(item, "pages", m->reports[i].pages);
+		if (m->reports[i].writers)
+			cJSON_AddItemToObject(item, "writers",
+					      report_writers(m->reports[i].writers));
+		cJSON_AddItemToArray(list, item);
+	}
 }
 
 static int check_cancel(struct migration *m, struct error *err)

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "vmm/dirty_ring.h"
+#include "vmm/dirty_sources.h"
 #include "vmm/migration.h"
 #include "vmm/migration_channel.h"
 #include "vmm/migration_recv.h"
@@ -31,6 +31,14 @@ enum migration_status {
 	MIGRATION_CANCELLED,
 };
 
+/* What query-migrate tells of a dirty source: as it was at the last log_sync(). */
+struct migration_source_report {
+	char name[sizeof(((struct dirty_source *)0)->name)];
+	bool exact;
+	uint64_t pages;
+	uint32_t writers;
+};
+
 struct migration {
 	struct vm *vm;
 	const struct migration_source_ops *source_ops;
@@ -43,6 +51,7 @@ struct migration {
 
 	/* The thread's own. */
 	struct migration_memory *memory;	/* while the dirty log is on */
+	struct dirty_sources sources;
 	struct dirty_sink sink;
 	struct migration_state state;	/* destination: pieces received so far */
 	enum vm_status status_before;	/* of the VM, when the switch-over stopped it */
@@ -61,6 +70,8 @@ struct migration {
 	struct migration_params params;
 	struct migration_stats stats;
 	struct migration_arrival arrival;
+	struct migration_source_report reports[DIRTY_SOURCES_MAX];
+	unsigned int nr_reports;
 };
 
 /* Allocate vm->migration, or find it. NULL without memory or eventfds. */
@@ -68,6 +79,9 @@ struct migration *migration__get(struct vm *vm);
 
 /* Change the status and tell: the event, and those who wait for it. */
 void migration__set_status(struct migration *m, enum migration_status status);
+
+/* Member "sources" of query-migrate. With m->lock. */
+void migration_vm__report_sources(const struct migration *m, cJSON *out);
 
 extern const struct migration_source_ops migration_vm__source_ops;
 extern const struct migration_destination_ops migration_vm__destination_ops;

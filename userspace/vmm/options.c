@@ -29,13 +29,15 @@ const char options__usage[] =
 "  --control SOCKET      JSON control socket to create\n"
 "  --console FILE|-      serial port's output; - is standard output and input\n"
 "  --incoming URI        wait for a migration: unix:PATH or tcp:HOST:PORT\n"
+"  --dirty-log auto|ring|bitmap\n"
+"                        how KVM logs what vCPUs write (auto: ring where it has one)\n"
 "  --dirty-ring N        entries of each vCPU's dirty ring, a power of two (65536)\n"
 "  --paused              do not run the guest before cont\n";
 
 enum {
 	OPT_MEMORY = 1, OPT_VCPUS, OPT_PAYLOAD, OPT_CMDLINE, OPT_WINDOW_BASE, OPT_WINDOW_SIZE,
 	OPT_GPU_PROC, OPT_GPU_TIMEOUT, OPT_BIND, OPT_CONTROL, OPT_CONSOLE, OPT_INCOMING,
-	OPT_DIRTY_RING, OPT_PAUSED, OPT_HELP,
+	OPT_DIRTY_LOG, OPT_DIRTY_RING, OPT_PAUSED, OPT_HELP,
 };
 
 static const struct option options__long[] = {
@@ -51,6 +53,7 @@ static const struct option options__long[] = {
 	{ "control",	 required_argument, NULL, OPT_CONTROL },
 	{ "console",	 required_argument, NULL, OPT_CONSOLE },
 	{ "incoming",	 required_argument, NULL, OPT_INCOMING },
+	{ "dirty-log",	 required_argument, NULL, OPT_DIRTY_LOG },
 	{ "dirty-ring",	 required_argument, NULL, OPT_DIRTY_RING },
 	{ "paused",	 no_argument,	    NULL, OPT_PAUSED },
 	{ "help",	 no_argument,	    NULL, OPT_HELP },
@@ -120,6 +123,17 @@ static int options__one(struct options *opts, int opt, const char *arg, struct e
 		r = options__number("gpu-timeout", arg, 1, 3600000, &v, err);
 		opts->gpu_timeout_ms = v;
 		return r;
+	case OPT_DIRTY_LOG:
+		if (!strcmp(arg, "auto"))
+			opts->dirty_log = DIRTY_LOG_AUTO;
+		else if (!strcmp(arg, "ring"))
+			opts->dirty_log = DIRTY_LOG_RING;
+		else if (!strcmp(arg, "bitmap"))
+			opts->dirty_log = DIRTY_LOG_BITMAP;
+		else
+			return error__set(err, EINVAL,
+					  "--dirty-log %s: neither auto nor ring nor bitmap", arg);
+		return 0;
 	case OPT_DIRTY_RING:
 		r = options__number("dirty-ring", arg, 1024, 65536, &v, err);
 		if (!r && (v & (v - 1)))

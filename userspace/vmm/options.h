@@ -18,6 +18,12 @@ enum bind_mode {
 	BIND_OFF,		/* no binding: what a VMM on a stock KVM does */
 };
 
+enum dirty_log_mode {
+	DIRTY_LOG_AUTO,		/* rings where KVM has them */
+	DIRTY_LOG_RING,
+	DIRTY_LOG_BITMAP,
+};
+
 struct gpu_option {
 	char *socket;		/* path */
 	uint64_t offset;	/* of its shared memory region in the window, or _AUTO */
@@ -28,6 +34,7 @@ struct options {
 	uint64_t window_base;
 	uint64_t window_size;
 	unsigned int vcpus;
+	enum dirty_log_mode dirty_log;
 	unsigned int dirty_ring;	/* entries a vCPU */
 	unsigned int gpu_timeout_ms;
 	enum bind_mode bind;

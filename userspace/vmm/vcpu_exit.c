@@ -125,8 +125,8 @@ void vcpu_exit__handle(struct vcpu *vcpu)
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return;
 	case KVM_EXIT_DIRTY_RING_FULL:
-		r = dirty_ring__harvest(vcpu->vm);
-		if (r >= 0)
+		r = dirty_ring__full(vcpu->vm);
+		if (!r)
 			return;
 		snprintf(what, sizeof(what), "dirty ring cannot be emptied: %s", strerror(-r));
 		break;

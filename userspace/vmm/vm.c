@@ -13,6 +13,7 @@
 
 #include "log.h"
 #include "vmm/control.h"
+#include "vmm/dirty_marks.h"
 #include "vmm/dirty_ring.h"
 #include "vmm/loop.h"
 #include "vmm/options.h"
@@ -153,6 +154,21 @@ static void vm__serial_irq(void *opaque, bool level)
 		log_warn("KVM_IRQ_LINE %d: %s", SERIAL_IRQ, strerror(errno));
 }
 
+/* KVM keeps rings or bitmaps, and is told before the first vCPU exists. */
+static int vm__choose_dirty_log(struct vm *vm, struct error *err)
+{
+	int r;
+
+	if (vm->options->dirty_log == DIRTY_LOG_BITMAP)
+		return 0;
+	r = dirty_ring__enable(vm, vm->options->dirty_ring, err);
+	if (r == -EOPNOTSUPP && vm->options->dirty_log == DIRTY_LOG_AUTO) {
+		err->msg[0] = '\0';
+		r = 0;
+	}
+	return r;
+}
+
 int vm__create(struct vm *vm, const struct options *opts, struct loop *loop, struct error *err)
 {
 	int r;
@@ -164,6 +180,7 @@ int vm__create(struct vm *vm, const struct options *opts, struct loop *loop, str
 	pthread_mutex_init(&vm->run_lock, NULL);
 	pthread_cond_init(&vm->run_cond, NULL);
 	pthread_mutex_init(&vm->dirty_lock, NULL);
+	pthread_cond_init(&vm->dirty_cond, NULL);
 	serial__init(&vm->serial, -1, vm__serial_irq, vm);
 
 	r = vm__create_kvm(vm, err);
@@ -171,7 +188,7 @@ int vm__create(struct vm *vm, const struct options *opts, struct loop *loop, str
 	if (!r)
 		r = vm__create_memory(vm, err);
 	if (!r)
-		r = dirty_ring__enable(vm, opts->dirty_ring, err);
+		r = vm__choose_dirty_log(vm, err);
 	vm->memory_map.rings = vm->dirty_ring_entries != 0;
 	if (!r)
 		r = vm__create_vcpus(vm, err);
@@ -207,6 +224,7 @@ void vm__destroy(struct vm *vm)
 	if (vm->sys_fd >= 0)
 		close(vm->sys_fd);
 	serial__exit(&vm->serial);
+	pthread_cond_destroy(&vm->dirty_cond);
 	pthread_mutex_destroy(&vm->dirty_lock);
 	pthread_cond_destroy(&vm->run_cond);
 	pthread_mutex_destroy(&vm->run_lock);
@@ -350,7 +368,7 @@ void vm__mark_dirty(struct vm *vm, uint64_t gpa, uint64_t len)
 	last = (gpa + len - 1 - vm->ram.gpa) / VMM_PAGE_SIZE;
 
 	pthread_mutex_lock(&vm->dirty_lock);
-	for (page = (gpa - vm->ram.gpa) / VMM_PAGE_SIZE; vm->dirty_sink && page <= last; page++)
-		vm->dirty_sink->page(vm->dirty_sink, VM_SLOT_RAM, page);
+	for (page = (gpa - vm->ram.gpa) / VMM_PAGE_SIZE; vm->dirty_marks && page <= last; page++)
+		dirty_marks__add(vm->dirty_marks, VM_SLOT_RAM, page);
 	pthread_mutex_unlock(&vm->dirty_lock);
 }

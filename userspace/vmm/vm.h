@@ -24,6 +24,8 @@
 #include "vmm/window.h"
 
 struct control;
+struct dirty_marks;
+struct dirty_ring;
 struct frontend;
 struct loop;
 struct migration;
@@ -33,6 +35,7 @@ struct vcpu;
 /* Slots of the VM. The ids are part of the migration stream. */
 #define VM_SLOT_RAM	0
 #define VM_SLOT_WINDOW	1
+#define VM_NR_SLOTS	2
 
 /* Values and names as in QMP's RunState. */
 enum vm_status {
@@ -67,10 +70,13 @@ struct vm {
 	 */
 	uint32_t generation;
 
-	/* Dirty ring: entries for each vCPU, 0 where KVM has none. */
+	/* Dirty rings: entries for each vCPU, 0 where KVM keeps bitmaps instead. */
 	uint32_t dirty_ring_entries;
-	const struct dirty_sink *dirty_sink;
-	pthread_mutex_t dirty_lock;	/* one harvester at a time; guards dirty_sink */
+	pthread_mutex_t dirty_lock;	/* one harvester at a time; guards what follows */
+	pthread_cond_t dirty_cond;	/* the rings were emptied, or their thread ends */
+	uint64_t dirty_harvests;	/* how often they were */
+	struct dirty_ring *dirty_ring;	/* while a migration tracks vCPUs by the rings */
+	struct dirty_marks *dirty_marks;	/* while a migration tracks devices */
 
 	/* Run state. */
 	pthread_mutex_t run_lock;
