@@ -20,12 +20,17 @@
 #define WAIT_MS		5000
 
 /* What a gpu-proc offers. */
-#define GOOD_FEATURES	(1ULL << 32 | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES)
+#define GOOD_FEATURES	(1ULL << 32 | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES | \
+			 1ULL << VHOST_F_LOG_ALL)
 #define GOOD_PROTOCOL	(1ULL << VHOST_USER_PROTOCOL_F_MQ | \
+			 1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD | \
 			 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK | \
 			 1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ | \
 			 1ULL << VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD | \
 			 1ULL << VHOST_USER_PROTOCOL_F_SHMEM)
+
+/* What answer() says that it has. */
+static uint64_t offered_features = GOOD_FEATURES, offered_protocol = GOOD_PROTOCOL;
 
 struct backend {
 	struct fake fake;
@@ -160,10 +165,10 @@ static inline void answer(struct backend *b, uint32_t request)
 	take(b, request);
 	switch (request) {
 	case VHOST_USER_GET_FEATURES:
-		reply_u64(b, GOOD_FEATURES);
+		reply_u64(b, offered_features);
 		break;
 	case VHOST_USER_GET_PROTOCOL_FEATURES:
-		reply_u64(b, GOOD_PROTOCOL);
+		reply_u64(b, offered_protocol);
 		break;
 	case VHOST_USER_SET_PROTOCOL_FEATURES:
 		break;

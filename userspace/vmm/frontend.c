@@ -75,6 +75,7 @@ void frontend__fail(struct frontend *fe, int errnum, const char *fmt, ...)
 	}
 	fe->state = FRONTEND_DEAD;
 	frontend__disconnect(fe);
+	frontend__log_answered(fe, -errnum, &err);
 
 	if (state != FRONTEND_READY) {
 		fe->started(fe, -errnum, &err);
@@ -154,7 +155,7 @@ static void frontend__on_main(struct loop_handler *h, uint32_t events)
 		frontend__fail(fe, EPROTO, "%s", fdmsg_strstatus(status));
 		return;
 	}
-	frontend__handshake_reply(fe, &msg);
+	frontend__script_reply(fe, &msg);
 	fdmsg_close_fds(&msg);
 }
 
@@ -171,7 +172,7 @@ int frontend__create(struct frontend **out, struct vm *vm, struct loop *loop, un
 		.vm = vm, .loop = loop, .index = index, .option = option, .started = started,
 		.main = { .fd = -1, .ready = frontend__on_main },
 		.backend = { .fd = -1, .ready = frontend__on_backend },
-		.backend_peer = -1,
+		.backend_peer = -1, .log_fd = -1,
 	};
 	*out = fe;
 	return 0;
@@ -181,7 +182,10 @@ void frontend__destroy(struct frontend *fe)
 {
 	if (!fe)
 		return;
+	/* What was posted for it is done while it is there. */
+	loop__flush(fe->loop);
 	frontend__disconnect(fe);
+	frontend__close_log(fe);
 	free(fe);
 }
 
@@ -190,6 +194,7 @@ void frontend__attach(struct frontend *fe, int sock)
 	int pair[2];
 
 	fe->state = FRONTEND_HANDSHAKE;
+	fe->script = FRONTEND_SCRIPT_HANDSHAKE;
 	fe->step = 0;
 	fe->main.fd = sock;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -203,7 +208,7 @@ void frontend__attach(struct frontend *fe, int sock)
 		frontend__fail(fe, EIO, "epoll refuses its socket");
 		return;
 	}
-	frontend__handshake_send(fe);
+	frontend__script_send(fe);
 }
 
 /* Also while the gpu-proc is still starting: its socket may come later. */
@@ -246,7 +251,7 @@ int frontend__timeout_ms(const struct frontend *fe)
 {
 	int64_t left;
 
-	if (fe->state != FRONTEND_CONNECTING && fe->state != FRONTEND_HANDSHAKE)
+	if (fe->state != FRONTEND_CONNECTING && fe->state != FRONTEND_HANDSHAKE && !fe->asking)
 		return -1;
 	left = fe->deadline_ms - frontend__now_ms();
 	if (left < 0)
@@ -260,7 +265,8 @@ void frontend__tick(struct frontend *fe)
 {
 	if (fe->state == FRONTEND_CONNECTING)
 		frontend__connect(fe);
-	else if (fe->state == FRONTEND_HANDSHAKE && frontend__now_ms() >= fe->deadline_ms)
+	else if ((fe->state == FRONTEND_HANDSHAKE || fe->asking) &&
+		 frontend__now_ms() >= fe->deadline_ms)
 		frontend__fail(fe, ETIMEDOUT, "no answer to %s for %u ms",
 			       frontend__step_name(fe), fe->vm->options->gpu_timeout_ms);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The front-end's side of the vhost-user handshake: one request at a time, each
- * answered before the next, so that whatever the back-end does not do has a name.
+ * What the front-end asks a back-end: the handshake, and the dirty log of a migration.
+ * One request at a time, each answered before the next, so that whatever the back-end
+ * does not do has a name.
  *
  * No driver in the guest has set up the device's queues yet, so there are no ring
  * addresses to pass on: the handshake ends with the memory table and the request
- * channel, which is all that a shared memory region needs.
+ * channel, which is all that a shared memory region needs; and no ring is to be logged
+ * (SET_VRING_ADDR), or started again after a migration that failed.
  */
 #include "vmm/frontend.h"
 
@@ -32,7 +34,8 @@
 	(BIT(VHOST_USER_PROTOCOL_F_SHMEM) | BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | \
 	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK))
 #define FRONTEND_PROTOCOL_WANTED \
-	(FRONTEND_PROTOCOL_NEEDED | BIT(VHOST_USER_PROTOCOL_F_MQ))
+	(FRONTEND_PROTOCOL_NEEDED | BIT(VHOST_USER_PROTOCOL_F_MQ) | \
+	 BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD))
 #define FRONTEND_FEATURES_NEEDED \
 	(BIT(VHOST_USER_F_PROTOCOL_FEATURES) | BIT(VIRTIO_F_VERSION_1))
 
@@ -40,6 +43,7 @@ struct frontend_step {
 	enum vhost_user_request request;
 	const char *name;
 	uint32_t reply_size;	/* of an own reply; 0: answered by REPLY_ACK's u64, or not */
+	bool or_empty;		/* or nothing at all in it */
 	bool unanswered;	/* sent before REPLY_ACK is negotiated */
 	void (*fill)(struct frontend *fe, struct vhost_user_msg *msg);
 	int (*take)(struct frontend *fe, const struct vhost_user_msg *msg, struct error *err);
@@ -175,6 +179,48 @@ static void frontend__fill_memory(struct frontend *fe, struct vhost_user_msg *ms
 	msg->nfds = 1;
 }
 
+static void frontend__fill_log_base(struct frontend *fe, struct vhost_user_msg *msg)
+{
+	msg->payload.log.mmap_size = fe->log_size;
+	msg->hdr.size = sizeof(msg->payload.log);
+	msg->fds[0] = fe->log_fd;
+	msg->nfds = 1;
+}
+
+/* What is asked for has a reply of its own, but not all agree on what is in it. */
+static int frontend__take_log_base(struct frontend *fe, const struct vhost_user_msg *msg,
+				   struct error *err)
+{
+	if (msg->hdr.size && msg->payload.u64 && msg->payload.u64 != fe->log_size)
+		return error__set(err, EPROTO, "SET_LOG_BASE: refused with %" PRIu64,
+				  msg->payload.u64);
+	return 0;
+}
+
+static void frontend__fill_features_log(struct frontend *fe, struct vhost_user_msg *msg)
+{
+	frontend__fill_features(fe, msg);
+	msg->payload.u64 |= BIT(VHOST_F_LOG_ALL);
+}
+
+static void frontend__fill_queue(struct vhost_user_msg *msg, uint32_t index)
+{
+	msg->payload.vring_state.index = index;
+	msg->hdr.size = sizeof(msg->payload.vring_state);
+}
+
+static void frontend__fill_control_queue(struct frontend *fe, struct vhost_user_msg *msg)
+{
+	(void)fe;
+	frontend__fill_queue(msg, 0);
+}
+
+static void frontend__fill_cursor_queue(struct frontend *fe, struct vhost_user_msg *msg)
+{
+	(void)fe;
+	frontend__fill_queue(msg, 1);
+}
+
 /*
  * The last step asks something that needs no answer: a back-end that takes its
  * requests in their order has sent its SHMEM_MAPs before this reply.
@@ -196,9 +242,46 @@ static const struct frontend_step frontend__steps[] = {
 	STEP(GET_FEATURES, .reply_size = 8, .take = frontend__take_features),
 };
 
+static const struct frontend_step frontend__log_on_steps[] = {
+	STEP(SET_LOG_BASE, .reply_size = 8, .or_empty = true, .fill = frontend__fill_log_base,
+	     .take = frontend__take_log_base),
+	STEP(SET_FEATURES, .fill = frontend__fill_features_log),
+};
+
+/* A queue that is stopped writes nothing any more when the reply is there. */
+static const struct frontend_step frontend__stop_queues_steps[] = {
+	STEP(GET_VRING_BASE, .reply_size = 8, .fill = frontend__fill_control_queue),
+	STEP(GET_VRING_BASE, .reply_size = 8, .fill = frontend__fill_cursor_queue),
+};
+
+static const struct frontend_step frontend__log_off_steps[] = {
+	STEP(SET_FEATURES, .fill = frontend__fill_features),
+};
+
+static const struct {
+	const struct frontend_step *steps;
+	unsigned int nr;
+} frontend__scripts[] = {
+	[FRONTEND_SCRIPT_HANDSHAKE] = { frontend__steps, ARRAY_SIZE(frontend__steps) },
+	[FRONTEND_SCRIPT_LOG_ON] = {
+		frontend__log_on_steps, ARRAY_SIZE(frontend__log_on_steps),
+	},
+	[FRONTEND_SCRIPT_STOP_QUEUES] = {
+		frontend__stop_queues_steps, ARRAY_SIZE(frontend__stop_queues_steps),
+	},
+	[FRONTEND_SCRIPT_LOG_OFF] = {
+		frontend__log_off_steps, ARRAY_SIZE(frontend__log_off_steps),
+	},
+};
+
+static const struct frontend_step *frontend__step(const struct frontend *fe)
+{
+	return &frontend__scripts[fe->script].steps[fe->step];
+}
+
 const char *frontend__step_name(const struct frontend *fe)
 {
-	return frontend__steps[fe->step].name;
+	return frontend__step(fe)->name;
 }
 
 static void frontend__handshake_done(struct frontend *fe)
@@ -218,14 +301,14 @@ static void frontend__handed_over(struct frontend *fe)
 	fe->backend_peer = -1;
 }
 
-void frontend__handshake_send(struct frontend *fe)
+void frontend__script_send(struct frontend *fe)
 {
 	const struct frontend_step *step;
 	struct vhost_user_msg msg;
 	enum fdmsg_status status;
 
-	for (; fe->step < ARRAY_SIZE(frontend__steps); fe->step++) {
-		step = &frontend__steps[fe->step];
+	for (; fe->step < frontend__scripts[fe->script].nr; fe->step++) {
+		step = frontend__step(fe);
 		if (step->wanted && !step->wanted(fe))
 			continue;
 
@@ -248,23 +331,28 @@ void frontend__handshake_send(struct frontend *fe)
 			return;
 		}
 	}
-	frontend__handshake_done(fe);
+	if (fe->script == FRONTEND_SCRIPT_HANDSHAKE)
+		frontend__handshake_done(fe);
+	else
+		frontend__log_answered(fe, 0, NULL);
 }
 
-void frontend__handshake_reply(struct frontend *fe, const struct vhost_user_msg *msg)
+void frontend__script_reply(struct frontend *fe, const struct vhost_user_msg *msg)
 {
 	const struct frontend_step *step;
 	struct error err = { 0 };
 	uint32_t size;
 	int r;
 
-	if (fe->state != FRONTEND_HANDSHAKE) {
+	if (fe->state != FRONTEND_HANDSHAKE && !fe->asking) {
 		frontend__fail(fe, EPROTO, "message %" PRIu32 " though nothing was asked",
 			       msg->hdr.request);
 		return;
 	}
-	step = &frontend__steps[fe->step];
+	step = frontend__step(fe);
 	size = step->reply_size ? step->reply_size : sizeof(msg->payload.u64);
+	if (step->or_empty && !msg->hdr.size)
+		size = 0;
 	if (msg->hdr.request != step->request || !(msg->hdr.flags & VHOST_USER_FLAG_REPLY) ||
 	    msg->hdr.size != size || msg->nfds) {
 		frontend__fail(fe, EPROTO,
@@ -286,5 +374,5 @@ void frontend__handshake_reply(struct frontend *fe, const struct vhost_user_msg 
 		}
 	}
 	fe->step++;
-	frontend__handshake_send(fe);
+	frontend__script_send(fe);
 }

@@ -18,6 +18,7 @@
 #include "vmm/dirty_buffer.h"
 #include "vmm/dirty_marks.h"
 #include "vmm/dirty_ring.h"
+#include "vmm/dirty_vhost.h"
 #include "vmm/migration_cpu.h"
 #include "vmm/migration_memory.h"
 #include "vmm/options.h"
@@ -129,6 +130,8 @@ static int add_sources(struct migration *m, struct error *err)
 				 dirty_bitmap__create(vm), err);
 	if (!ret)
 		ret = dirty_sources__add(sources, dirty_marks__create(vm), err);
+	for (i = 0; !ret && i < vm->nr_gpus; i++)
+		ret = dirty_sources__add(sources, dirty_vhost__create(vm->gpus[i]), err);
 	for (i = 0; !ret && i < vm->window.nr_buffers; i++)
 		ret = dirty_sources__add(sources, dirty_buffer__create(&vm->window,
 								       vm->window.buffers[i]),

@@ -185,6 +185,8 @@ static void run__destroy(struct run *run)
 	struct vm *vm = &run->vm;
 	unsigned int i;
 
+	/* Nobody waits for the loop any more. */
+	vm__exit(vm, vm->exit_status);
 	migration__exit(vm);
 	vm__stop_vcpus(vm);
 	control__destroy(vm->control);
