@@ -96,6 +96,7 @@ static int alloc_pages_of(struct heap_buffer *buffer)
 		done += 1UL << order;
 		if (order == HPAGE_PMD_ORDER)
 			buffer->nr_huge = done;
+		cond_resched();
 	}
 
 	return 0;
