@@ -17,7 +17,6 @@
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/pfn_t.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -36,6 +35,7 @@
  * @nr_huge:	leading pages that come in 2 MiB chunks; a multiple of 512
  * @nr_typed:	leading pages that may have another type than WB
  * @dma:	struct heap_dma, one for each live DMA mapping; resv lock
+ * @writers:	who writes it
  * @pages:	fixed from allocation to release
  */
 struct heap_buffer {
@@ -44,6 +44,7 @@ struct heap_buffer {
 	unsigned long nr_huge;
 	unsigned long nr_typed;
 	struct list_head dma;
+	struct heap_writers writers;
 	struct page *pages[] __counted_by(nr);
 };
 
@@ -159,8 +160,7 @@ static vm_fault_t heap_buffer_fault(struct vm_fault *vmf)
 	if (vmf->pgoff >= buffer->nr)
 		return VM_FAULT_SIGBUS;
 
-	/* Takes the type from the page, which is the one in vm_page_prot. */
-	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(buffer->pages[vmf->pgoff]));
+	return heap_writers_map(&buffer->writers, vmf, page_to_pfn(buffer->pages[vmf->pgoff]));
 }
 
 static vm_fault_t heap_buffer_huge_fault(struct vm_fault *vmf, unsigned int order)
@@ -169,7 +169,6 @@ static vm_fault_t heap_buffer_huge_fault(struct vm_fault *vmf, unsigned int orde
 	struct heap_buffer *buffer = vma->vm_private_data;
 	unsigned long start = vmf->address & PMD_MASK;
 	unsigned long first;
-	pfn_t pfn;
 
 	if (order != HPAGE_PMD_ORDER)
 		return VM_FAULT_FALLBACK;
@@ -183,13 +182,30 @@ static vm_fault_t heap_buffer_huge_fault(struct vm_fault *vmf, unsigned int orde
 	if (first % HPAGE_PMD_NR || first >= buffer->nr_huge)
 		return VM_FAULT_FALLBACK;
 
-	pfn = __pfn_to_pfn_t(page_to_pfn(buffer->pages[first]), PFN_DEV);
-	return vmf_insert_pfn_pmd(vmf, pfn, vmf->flags & FAULT_FLAG_WRITE);
+	return heap_writers_map_huge(&buffer->writers, vmf, page_to_pfn(buffer->pages[first]));
+}
+
+static vm_fault_t heap_buffer_mkwrite(struct vm_fault *vmf)
+{
+	struct heap_buffer *buffer = vmf->vma->vm_private_data;
+
+	return heap_writers_mkwrite(&buffer->writers, vmf);
+}
+
+static int heap_buffer_mprotect(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+				unsigned long newflags)
+{
+	struct heap_buffer *buffer = vma->vm_private_data;
+
+	heap_writers_mprotect(&buffer->writers, vma, start, end, newflags);
+	return 0;
 }
 
 static const struct vm_operations_struct heap_buffer_vm_ops = {
 	.fault		= heap_buffer_fault,
 	.huge_fault	= heap_buffer_huge_fault,
+	.pfn_mkwrite	= heap_buffer_mkwrite,
+	.mprotect	= heap_buffer_mprotect,
 };
 
 /* The core has checked that the mapping ends within the buffer. */
@@ -220,6 +236,7 @@ static int heap_buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 		return -ENOMEM;
 
 	iosys_map_set_vaddr(map, vaddr);
+	heap_writers_mark_all(&buffer->writers);
 	return 0;
 }
 
@@ -260,6 +277,8 @@ static struct sg_table *heap_buffer_map_dma(struct dma_buf_attachment *attachmen
 		goto err_table;
 
 	list_add(&dma->node, &buffer->dma);
+	if (dir != DMA_TO_DEVICE)
+		heap_writers_device_begin(&buffer->writers);
 	return &dma->sgt;
 
 err_table:
@@ -272,21 +291,29 @@ err_free:
 static void heap_buffer_unmap_dma(struct dma_buf_attachment *attachment, struct sg_table *sgt,
 				  enum dma_data_direction dir)
 {
+	struct heap_buffer *buffer = attachment->dmabuf->priv;
 	struct heap_dma *dma = container_of(sgt, struct heap_dma, sgt);
 
+	if (dma->dir != DMA_TO_DEVICE)
+		heap_writers_device_end(&buffer->writers);
 	list_del(&dma->node);
 	dma_unmap_sgtable(attachment->dev, sgt, dma->dir, 0);
 	sg_free_table(sgt);
 	kfree(dma);
 }
 
-/* For bounce buffers alone: brings what devices wrote, also around a CPU write. */
+/*
+ * For bounce buffers: brings what devices wrote, also around a CPU write. A CPU
+ * that only reads says DMA_FROM_DEVICE.
+ */
 static int heap_buffer_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	struct heap_buffer *buffer = dmabuf->priv;
 	struct heap_dma *dma;
 
 	dma_resv_lock(dmabuf->resv, NULL);
+	if (dir != DMA_FROM_DEVICE)
+		heap_writers_access_begin(&buffer->writers);
 	list_for_each_entry(dma, &buffer->dma, node)
 		dma_sync_sgtable_for_cpu(dma->dev, &dma->sgt, dma->dir);
 	dma_resv_unlock(dmabuf->resv);
@@ -309,6 +336,7 @@ static int heap_buffer_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_dire
 	dma_resv_lock(dmabuf->resv, NULL);
 	list_for_each_entry(dma, &buffer->dma, node)
 		dma_sync_sgtable_for_device(dma->dev, &dma->sgt, dma->dir);
+	heap_writers_access_end(&buffer->writers);
 	dma_resv_unlock(dmabuf->resv);
 
 	return 0;
@@ -348,6 +376,7 @@ struct dma_buf *heap_buffer_alloc(const struct memtype_heap *heap, size_t len, u
 	buffer->heap = heap;
 	buffer->nr = nr;
 	INIT_LIST_HEAD(&buffer->dma);
+	heap_writers_init(&buffer->writers, nr);
 
 	ret = alloc_pages_of(buffer);
 	if (ret)
@@ -373,6 +402,14 @@ struct dma_buf *heap_buffer_alloc(const struct memtype_heap *heap, size_t len, u
 err:
 	buffer_free(buffer);
 	return ERR_PTR(ret);
+}
+
+/* NULL: not a buffer of the heaps */
+struct heap_writers *heap_buffer_writers(struct dma_buf *dmabuf)
+{
+	struct heap_buffer *buffer = dmabuf->priv;
+
+	return dmabuf->ops == &heap_buffer_ops ? &buffer->writers : NULL;
 }
 
 static int heap_buffer_memtype(struct dma_buf *dmabuf)

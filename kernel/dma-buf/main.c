@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmabuf_memtype.ko: the host memory type of DMA-bufs. Owns the order in which
- * the parts come and go.
+ * dmabuf_memtype.ko: the host memory type and the writers of DMA-bufs. Owns the
+ * order in which the parts come and go.
  */
 #include <linux/module.h>
 
@@ -44,6 +44,6 @@ static void __exit dmabuf_memtype_exit(void)
 module_init(dmabuf_memtype_init);
 module_exit(dmabuf_memtype_exit);
 
-MODULE_DESCRIPTION("Host memory type of DMA-bufs; WC and UC heaps");
+MODULE_DESCRIPTION("Host memory type and writers of DMA-bufs; WC and UC heaps");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS(DMA_BUF);

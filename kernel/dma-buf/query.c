@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/dmabuf-memtype: tells user space the host memory type of a DMA-buf. It
- * says nothing that a holder of the fd could not see, so anyone may open it.
+ * /dev/dmabuf-memtype: tells user space the host memory type of a DMA-buf, and
+ * hands out trackers of its writers (track.c). It says nothing that a holder of
+ * the fd could not see, so anyone may open it.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -62,6 +63,13 @@ static int ask_mapping(struct dma_buf *dmabuf)
 	return ret == -EAGAIN ? -EINTR : ret;
 }
 
+struct dma_buf *memtype_get_dmabuf(int fd)
+{
+	struct dma_buf *dmabuf = dma_buf_get(fd);
+
+	return dmabuf == ERR_PTR(-EINVAL) ? ERR_PTR(-EBADFD) : dmabuf;
+}
+
 static long query(struct dmabuf_memtype_query __user *arg)
 {
 	struct dmabuf_memtype_query query;
@@ -73,9 +81,9 @@ static long query(struct dmabuf_memtype_query __user *arg)
 	if (query.reserved)
 		return -EINVAL;
 
-	dmabuf = dma_buf_get(query.fd);
+	dmabuf = memtype_get_dmabuf(query.fd);
 	if (IS_ERR(dmabuf))
-		return dmabuf == ERR_PTR(-EINVAL) ? -EBADFD : PTR_ERR(dmabuf);
+		return PTR_ERR(dmabuf);
 
 	query.source = DMABUF_MEMTYPE_SOURCE_EXPORTER;
 	ret = ask_exporter(dmabuf);
@@ -96,6 +104,8 @@ static long query_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case DMABUF_MEMTYPE_QUERY:
 		return query((void __user *)arg);
+	case DMABUF_MEMTYPE_TRACK:
+		return memtype_track((void __user *)arg);
 	}
 	return -ENOTTY;
 }

@@ -74,10 +74,10 @@ struct dmabuf_memtype_track {
 #define DMABUF_MEMTYPE_TRACK	_IOWR(0xDB, 0x41, struct dmabuf_memtype_track)
 
 /* Who can write the buffer. */
-#define DMABUF_WRITER_CPU_MAPPING	(1 << 0)	/* a process has a shared writable mapping */
+#define DMABUF_WRITER_CPU_MAPPING	(1 << 0)	/* a shared writable mapping */
 #define DMABUF_WRITER_DEVICE		(1 << 1)	/* mapped for a device that may write */
 #define DMABUF_WRITER_FENCE		(1 << 2)	/* a write fence has not signalled */
-#define DMABUF_WRITER_CPU_ACCESS	(1 << 3)	/* begin_cpu_access to write, not ended yet */
+#define DMABUF_WRITER_CPU_ACCESS	(1 << 3)	/* begin_cpu_access to write */
 #define DMABUF_WRITER_KERNEL		(1 << 4)	/* mapped into the kernel (vmap) */
 
 /**
