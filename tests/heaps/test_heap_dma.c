@@ -23,14 +23,6 @@
 #define PAGE	4096UL
 #define SIZE	(0x200000UL + 3 * PAGE)
 
-/* enum dma_data_direction */
-enum {
-	BIDIRECTIONAL,
-	TO_DEVICE,
-	FROM_DEVICE,
-	NONE,
-};
-
 static const char *heap;
 
 static bool bounces(void)

@@ -281,6 +281,7 @@ static void refusals(void)
 {
 	int heap = buffer_heap("system-wc", SIZE);
 	int fd = buffer_mock(SIZE, 0, TYPE_WC, TYPE_WC, 0);
+	uint32_t id;
 
 	test_errno(create(SIZE, 0, TYPE_WC, TYPE_WC), 0, "create");
 	test_errno(create(0, 0, TYPE_WC, TYPE_WC), EINVAL, "size 0");
@@ -297,6 +298,9 @@ static void refusals(void)
 		   "new pages below live mappings");
 	test_errno(mock_change(fd, 1u << 31, TYPE_WC, TYPE_WC, 0), EINVAL, "unknown change");
 	test_errno(mock_fail(fd, DMAPAT_MOCK_OP_COUNT, 0, EIO), EINVAL, "unknown operation");
+	test_errno(mock_hold(fd, DMAPAT_MOCK_HOLD_VMAP + 1, &id), EINVAL, "hold an unknown thing");
+	test_errno(mock_hold(-1, DMAPAT_MOCK_HOLD_VMAP, &id), EBADF, "hold nothing");
+	test_errno(mock_let_go(12345), ENOENT, "let go what is not held");
 	close(heap);
 	close(fd);
 }

@@ -20,6 +20,7 @@ struct mock_counters mock_counters;
 struct mock_file {
 	struct mutex lock;	/* keeps an import alive while it is used */
 	struct xarray imports;
+	struct xarray holds;
 };
 
 union mock_arg {
@@ -28,6 +29,7 @@ union mock_arg {
 	struct dmapat_mock_access access;
 	struct dmapat_mock_import import;
 	struct dmapat_mock_device_access device_access;
+	struct dmapat_mock_hold hold;
 	struct dmapat_mock_entry entry;
 	struct dmapat_mock_stats stats;
 	struct dmapat_mock_mapping mapping;
@@ -41,6 +43,7 @@ static int mock_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&mock->lock);
 	xa_init_flags(&mock->imports, XA_FLAGS_ALLOC);
+	xa_init_flags(&mock->holds, XA_FLAGS_ALLOC);
 	file->private_data = mock;
 
 	return nonseekable_open(inode, file);
@@ -51,6 +54,7 @@ static int mock_release(struct inode *inode, struct file *file)
 	struct mock_file *mock = file->private_data;
 
 	mock_unimport_all(&mock->imports);
+	mock_let_go_all(&mock->holds);
 	mutex_destroy(&mock->lock);
 	kfree(mock);
 
@@ -128,11 +132,13 @@ static long mock_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	union mock_arg arg;
 	long ret;
 
-	/* These two do not take their argument from the union. */
+	/* These do not take their argument from the union. */
 	if (cmd == DMAPAT_MOCK_CREATE)
 		return mock_create(ptr);
 	if (cmd == DMAPAT_MOCK_UNIMPORT)
 		return unimport_ioctl(mock, user);
+	if (cmd == DMAPAT_MOCK_LET_GO)
+		return mock_let_go(&mock->holds, user);
 
 	if (_IOC_SIZE(cmd) > sizeof(arg))
 		return -ENOTTY;
@@ -152,6 +158,9 @@ static long mock_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	case DMAPAT_MOCK_IMPORT:
 	case DMAPAT_MOCK_DEVICE_ACCESS:
 		ret = imports_ioctl(mock, cmd, &arg);
+		break;
+	case DMAPAT_MOCK_HOLD:
+		ret = mock_hold(&mock->holds, &arg.hold);
 		break;
 	case DMAPAT_MOCK_ENTRY:
 		ret = mock_entry(&arg.entry);

@@ -155,6 +155,26 @@ struct dmapat_mock_device_access {
 	__u64 data;
 };
 
+/* What a driver can keep on a buffer. */
+#define DMAPAT_MOCK_HOLD_READ_FENCE	0	/* unsignalled, in the reservation object */
+#define DMAPAT_MOCK_HOLD_WRITE_FENCE	1
+#define DMAPAT_MOCK_HOLD_VMAP		2	/* a kernel mapping */
+
+/**
+ * struct dmapat_mock_hold - keep a fence or a kernel mapping on any DMA-buf
+ * @fd:		in: DMA-buf of any exporter
+ * @what:	in: DMAPAT_MOCK_HOLD_*
+ * @id:		out: names it until DMAPAT_MOCK_LET_GO or close, which signal the fence
+ *		or end the mapping; ENOENT for another id
+ * @reserved:	in: must be 0
+ */
+struct dmapat_mock_hold {
+	__s32 fd;
+	__u32 what;
+	__u32 id;
+	__u32 reserved;
+};
+
 /**
  * struct dmapat_mock_entry - page table entries as the CPU sees them
  * @addr:	in: address in the process; EFAULT where nothing is mapped
@@ -224,5 +244,7 @@ struct dmapat_mock_stats {
 #define DMAPAT_MOCK_ENTRY	_IOWR(0xDC, 0x07, struct dmapat_mock_entry)
 #define DMAPAT_MOCK_STATS	_IOR(0xDC, 0x08, struct dmapat_mock_stats)
 #define DMAPAT_MOCK_MAPPING	_IOWR(0xDC, 0x09, struct dmapat_mock_mapping)
+#define DMAPAT_MOCK_HOLD	_IOWR(0xDC, 0x0a, struct dmapat_mock_hold)
+#define DMAPAT_MOCK_LET_GO	_IO(0xDC, 0x0b)		/* argument: id */
 
 #endif /* DMAPAT_MOCK_H */

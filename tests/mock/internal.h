@@ -66,6 +66,11 @@ void mock_unimport_all(struct xarray *imports);
 int mock_importer_init(void);
 void mock_importer_exit(void);
 
+/* hold.c */
+long mock_hold(struct xarray *holds, struct dmapat_mock_hold *hold);
+long mock_let_go(struct xarray *holds, unsigned long id);
+void mock_let_go_all(struct xarray *holds);
+
 /* witness.c */
 long mock_entry(struct dmapat_mock_entry *entry);
 u64 mock_uncached_pages(void);

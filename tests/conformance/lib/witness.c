@@ -90,6 +90,20 @@ int mock_unimport(uint32_t id)
 	return mock_ioctl(DMAPAT_MOCK_UNIMPORT, (void *)(uintptr_t)id);
 }
 
+int mock_hold(int fd, uint32_t what, uint32_t *id)
+{
+	struct dmapat_mock_hold hold = { .fd = fd, .what = what };
+	int error = mock_ioctl(DMAPAT_MOCK_HOLD, &hold);
+
+	*id = hold.id;
+	return error;
+}
+
+int mock_let_go(uint32_t id)
+{
+	return mock_ioctl(DMAPAT_MOCK_LET_GO, (void *)(uintptr_t)id);
+}
+
 int mock_device_access(uint32_t id, bool write, size_t offset, void *data, size_t len)
 {
 	struct dmapat_mock_device_access access = {

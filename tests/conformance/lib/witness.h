@@ -39,10 +39,22 @@ bool witness_readable(const volatile void *addr);
 /* DMABUF_MEMTYPE_QUERY; 0 or errno */
 int memtype_query(int fd, int *memtype, int *source);
 
-/* The mock as importer; 0 or errno. @dir: enum dma_data_direction, 3 attaches only. */
+/* The kernel's enum dma_data_direction */
+enum {
+	BIDIRECTIONAL,
+	TO_DEVICE,
+	FROM_DEVICE,
+	NONE,
+};
+
+/* The mock as importer; 0 or errno. @dir: NONE attaches only. */
 int mock_import(int fd, bool dynamic, uint32_t dir, struct dmapat_mock_import *import);
 int mock_unimport(uint32_t id);
 int mock_device_access(uint32_t id, bool write, size_t offset, void *data, size_t len);
+
+/* DMAPAT_MOCK_HOLD_* on any buffer; 0 or errno */
+int mock_hold(int fd, uint32_t what, uint32_t *id);
+int mock_let_go(uint32_t id);
 
 /* Through the DMA-buf's kernel mapping; 0 or errno */
 int mock_access(int fd, bool write, size_t offset, void *data, size_t len);
