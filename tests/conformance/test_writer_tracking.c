@@ -2,8 +2,8 @@
 /*
  * What a guest writes to a tracked buffer, by bound and unbound ranges: the tracker
  * reports the pages, a load reports none, the leaf keeps its type and the binding
- * holds. Tracking goes through the VMM's mapping, so a store that KVM took for one to
- * read-only memory would leave as MMIO.
+ * holds. Tracking write-protects the VMM's mapping: a store that KVM took for one to
+ * read-only memory would be emulated, and install no leaf.
  *
  *	test_writer_tracking [no-tdp]	no-tdp: KVM has neither EPT nor NPT
  */
