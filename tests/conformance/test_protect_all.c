@@ -34,6 +34,7 @@
 #define PLAIN_GVA	(GVA + SIZE)
 #define RING_BYTES	0x20000U		/* 8,192 entries */
 #define GIB		0x40000000UL
+#define KPF_DIRTY	4
 #define NESTED_GPA	0x300000UL		/* in slot 0, behind vm_map()'s tables */
 
 enum how { BITMAP, MANUAL, INITIALLY_SET, RING };
@@ -254,6 +255,55 @@ static void smm(void)
 	vm_destroy(&vm);
 }
 
+/* A u64 of a file that has one for each page */
+static uint64_t page_word(const char *path, uint64_t page)
+{
+	const int fd = open(path, O_RDONLY);
+	uint64_t word;
+
+	test_assert(fd >= 0 && pread(fd, &word, sizeof(word), (off_t)(page * 8)) == sizeof(word));
+	close(fd);
+	return word;
+}
+
+/* Does the kernel know that the page at @p must be written out before it is reclaimed? */
+static bool is_dirty(const volatile uint8_t *p)
+{
+	const uint64_t pagemap = page_word("/proc/self/pagemap", (uintptr_t)p / 4096);
+
+	test_assert(pagemap >> 63);
+	return page_word("/proc/kpageflags", pagemap & ((1ULL << 55) - 1)) >> KPF_DIRTY & 1;
+}
+
+/*
+ * What the guest alone has written is dirty to the host, too, after protection that was
+ * pushed down has cleared the dirty bit of its leaf.
+ */
+static void host_dirty(void)
+{
+	const int fd = memfd_create("pages", MFD_CLOEXEC);
+	volatile uint8_t *p;
+
+	test_assert(fd >= 0 && !ftruncate(fd, (off_t)SIZE));
+	p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	test_assert(p != MAP_FAILED);
+	/* Mapped writable, but only read: the host's own page tables say that it is clean. */
+	test_eq(p[0] + p[4096], 0, "new pages are zero");
+	test_ok(!is_dirty(p), "and clean");
+
+	vm_create(&vm, 0);
+	test_assert(!vm_set_slot(&vm, SLOT, GPA, SIZE, (void *)p, KVM_MEM_LOG_DIRTY_PAGES));
+	vm_map(&vm, GVA, GPA, SIZE, PAT_WB);
+	test_assert(!vm_store_pages(&vm, GVA, 1, 2));
+	protect_all();
+	test_assert(!vm_store(&vm, GVA + 4096, 2));
+	test_assert(!vm_set_slot(&vm, SLOT, GPA, 0, NULL, 0));
+	test_ok(is_dirty(p), "a page that the guest wrote before the last protection is dirty");
+	vm_destroy(&vm);
+	munmap((void *)p, SIZE);
+	close(fd);
+}
+
 /* How many pages of 1 GiB the machine keeps for who asks for them */
 static void keep_gigantic(const char *n)
 {
@@ -328,7 +378,9 @@ int main(int argc, char **argv)
 	}
 	for (unsigned int i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		try_variant(&variants[i]);
-	if (!nested)
+	if (!nested) {
 		smm();
+		host_dirty();
+	}
 	return test_end();
 }
