@@ -3,10 +3,24 @@
  * KVM_SET_USER_MEMORY_REGION_LIST: see kvm_region_list.h.
  *
  * The operations of a list become visible at once. One swap of the memslot sets marks
- * what is deleted or moved invalid, so that vCPUs which touch it wait (the fault is
- * retried) while its leaves go; one swap publishes the result. Nothing is changed
- * before all is known to be valid, and what can fail after the first swap (allocation,
- * a move in a VM whose pages kvmgt tracks) is undone by a swap back.
+ * what is deleted or moved invalid, so that no new leaves of it appear while the old ones
+ * go; one swap publishes the result. Nothing is changed before all is known to be valid,
+ * and what can fail after the first swap (allocation, a move in a VM whose pages kvmgt
+ * tracks) is undone by a swap back.
+ *
+ * What vCPUs see in between. Invalid slots would do for faults, which are retried, but
+ * not for what KVM reads and writes itself on behalf of a vCPU: instructions that it
+ * emulates, page tables of the guest and of its guests, roots, cached addresses. These
+ * fail, or make shadow pages that belong to a slot that is going. So no vCPU is at such
+ * work between the swaps: each of it is done in an SRCU section, and vCPUs enter none
+ * (kvm_srcu_read_lock()) while slots_in_flux is set. It is set before the first swap, and
+ * the sections that did not see it are waited for. In the guest vCPUs go on: they use the
+ * leaves of the old slots as long as there are any, then wait in the exit. Both of old and
+ * new memory, and of the old slot's dirty log and the new one's, a vCPU sees but one.
+ *
+ * A vCPU waits with its mutex held and nothing else, in a place where it may sleep, so
+ * that a list, which holds slots_lock and waits for SRCU and for MMU notifiers, does
+ * not wait for what waits for it.
  *
  * Dirty bits of a deleted slot: after its leaves are gone, no new ones can be made, and
  * those in the CPUs' own buffers are drained; after the second swap nobody can reach
@@ -24,6 +38,7 @@
 #include "mmu.h"
 #include "x86.h"
 
+#include "kvm_protect_all.h"
 #include "kvm_region_list.h"
 
 /* No list can be longer: it names each slot once. */
@@ -300,6 +315,40 @@ static void region_unprepare(struct region_list *list)
 	}
 }
 
+/* From here on, vCPUs use memslots in the guest alone. */
+static void region_hold_vcpus(struct kvm *kvm)
+{
+	WRITE_ONCE(kvm->slots_in_flux, true);
+	/* Pairs with srcu_read_lock(): who has not seen it is waited for. */
+	synchronize_srcu_expedited(&kvm->srcu);
+}
+
+static void region_release_vcpus(struct kvm *kvm)
+{
+	/* The swap before it is seen by who sees this. */
+	smp_store_release(&kvm->slots_in_flux, false);
+	wake_up_var(&kvm->slots_in_flux);
+}
+
+int kvm_srcu_read_lock_slow(struct kvm *kvm, int idx)
+{
+	do {
+		srcu_read_unlock(&kvm->srcu, idx);
+		wait_var_event(&kvm->slots_in_flux, !smp_load_acquire(&kvm->slots_in_flux));
+		idx = srcu_read_lock(&kvm->srcu);
+	} while (READ_ONCE(kvm->slots_in_flux));
+
+	return idx;
+}
+
+void kvm_region_list_wait_exit(struct kvm_vcpu *vcpu)
+{
+	/* region_drain_cpu_logs() waits for this section, and not for the next. */
+	if (kvm_x86_ops.cpu_dirty_log_size)
+		kvm_x86_ops.flush_cpu_dirty_log(vcpu);
+	vcpu->____srcu_idx = kvm_srcu_read_lock_slow(vcpu->kvm, vcpu->____srcu_idx);
+}
+
 /* Every CPU has handed over what it has logged of guest writes by now. */
 static void region_drain_cpu_logs(struct kvm *kvm)
 {
@@ -308,7 +357,8 @@ static void region_drain_cpu_logs(struct kvm *kvm)
 
 	/*
 	 * All vCPUs leave the guest, with preemption off; before it is on again they are in
-	 * an SRCU section; in that one the CPU's buffer is emptied.
+	 * an SRCU section; in that one the CPU's buffer is emptied
+	 * (kvm_region_list_wait_exit()).
 	 */
 	kvm_make_all_cpus_request(kvm, KVM_REQ_OUTSIDE_GUEST_MODE);
 	synchronize_rcu_expedited();
@@ -420,6 +470,14 @@ static int region_move_dirty_bits(struct region_list *list, const struct region_
 			    kvm_dirty_bitmap_bytes(op->old)) ? -EFAULT : 0;
 }
 
+void kvm_region_list_protect_all(struct kvm *kvm)
+{
+	if (kvm->region_list_commits)
+		kvm->region_list_protects = true;
+	else
+		kvm_protect_all(kvm);
+}
+
 static int region_commit(struct region_list *list)
 {
 	struct region_op *op;
@@ -430,9 +488,14 @@ static int region_commit(struct region_list *list)
 			r = region_move_dirty_bits(list, op) ?: r;
 
 	/* What goes comes last: the CPUs' logging must not end while a slot needs it. */
+	list->kvm->region_list_commits = true;
 	for (op = list->ops; op < list->ops + list->nent; op++)
 		if (op->change != KVM_MR_DELETE)
 			kvm_commit_memory_region(list->kvm, op->old, op->new, op->change);
+	list->kvm->region_list_commits = false;
+	if (list->kvm->region_list_protects)
+		kvm_protect_all(list->kvm);
+	list->kvm->region_list_protects = false;
 	for (op = list->ops; op < list->ops + list->nent; op++)
 		if (op->change == KVM_MR_DELETE)
 			kvm_commit_memory_region(list->kvm, op->old, NULL, op->change);
@@ -450,16 +513,21 @@ static int region_apply(struct region_list *list)
 	struct kvm *kvm = list->kvm;
 	int r;
 
+	if (leaving)
+		region_hold_vcpus(kvm);
+
 	mutex_lock(&kvm->slots_arch_lock);
 	if (leaving)
 		region_invalidate(list);
 
 	r = region_prepare(list);
 	if (r) {
-		if (leaving)
+		if (leaving) {
 			region_revalidate(list);
-		else
+			region_release_vcpus(kvm);
+		} else {
 			mutex_unlock(&kvm->slots_arch_lock);
+		}
 		region_unprepare(list);
 		return r;
 	}
@@ -468,6 +536,8 @@ static int region_apply(struct region_list *list)
 	region_replace(list, false);
 	/* Drops slots_arch_lock. */
 	kvm_swap_active_memslots(kvm, list->as_id);
+	if (leaving)
+		region_release_vcpus(kvm);
 	region_replace(list, leaving);
 
 	return region_commit(list);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * KVM_SET_USER_MEMORY_REGION_LIST: several changes of the memslots at once. Called by
- * the ioctl dispatcher in kvm_dmabuf_ioctl.c; uses the steps of which virt/kvm/kvm_main.c
- * makes one change.
+ * the ioctl dispatcher in kvm_dmabuf_ioctl.c and by KVM (hooks); uses the steps of which
+ * virt/kvm/kvm_main.c makes one change.
  */
 #ifndef __KVM_X86_KVM_REGION_LIST_H
 #define __KVM_X86_KVM_REGION_LIST_H
@@ -12,6 +12,21 @@
 
 int kvm_vm_ioctl_set_region_list(struct kvm *kvm,
 				 struct kvm_user_memory_region_list __user *argp);
+
+/*
+ * The vCPU has left the guest, is in its SRCU section, and may sleep: wait while a list
+ * swaps memslots. kvm_srcu_read_lock() in linux/kvm_host.h is for the other sections.
+ */
+void kvm_region_list_wait_exit(struct kvm_vcpu *vcpu);
+
+static inline void kvm_region_list_exit(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(READ_ONCE(vcpu->kvm->slots_in_flux)))
+		kvm_region_list_wait_exit(vcpu);
+}
+
+/* A slot's log is on: kvm_protect_all(), but once for all slots of a list. */
+void kvm_region_list_protect_all(struct kvm *kvm);
 
 /* virt/kvm/kvm_main.c */
 int check_memory_region_flags(struct kvm *kvm, const struct kvm_userspace_memory_region2 *mem);

@@ -75,14 +75,14 @@ int main(int argc, char **argv)
 	const unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
 	unsigned long lost = 0, logged = 0;
 
-	vm = writers_create();
+	vm = writers_create(0);
 	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	copy = calloc(1, SIZE);
 	test_assert(memory != MAP_FAILED && copy);
 	test_assert(!writers_slot(SLOT, WRITERS_GPA, SIZE, memory, KVM_MEM_LOG_DIRTY_PAGES));
 	if (argc > 2 && !strcmp(argv[2], "nested"))
 		writers_nest(0);
-	writers_start(PAGES);
+	writers_start(PAGES - 1);
 	for (unsigned long round = 0; round < rounds && !lost; round++) {
 		/* Written while it is taken, protected, copied; … */
 		for (unsigned int n = round % 4; n; n--) {

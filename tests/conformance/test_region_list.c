@@ -342,6 +342,7 @@ static void under_fire(unsigned long rounds)
 		}
 		for (unsigned long page = 0; page < PAGES; page++)
 			lost += !!memcmp(copy + page * 4096, memory + page * 4096, WRITERS_BYTES);
+		lost += writers_lost(memory);
 		if (!(round % 2))
 			wrong += join(rest);
 		writers_release();
@@ -377,13 +378,13 @@ int main(int argc, char **argv)
 {
 	const unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
 
-	vm = writers_create();
+	vm = writers_create(0);
 	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	test_assert(memory != MAP_FAILED);
 	test_assert(!madvise(memory, SIZE, MADV_NOHUGEPAGE));
 	test_assert(!writers_slot(1, GPA, SIZE, memory, LOG));
 	refusals();
-	writers_start(PAGES);
+	writers_start(PAGES - 1);
 	writers_wait(PAGES);
 	writers_hold();
 	bits_and_pages();
