@@ -39,7 +39,14 @@ $(B)/tests/conformance/lib/%.o: tests/conformance/lib/%.S
 
 $(CONFORMANCE) $(HEAPS): $(B)/tests/%: tests/%.c $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lpthread
+	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) \
+		$(T_PRODUCT) -lpthread
+
+# One of them tests a part of the VMM on a real KVM.
+MEMORY_TRANSACTION := $(B)/tests/conformance/test_memory_transaction
+$(MEMORY_TRANSACTION): $(VMM_A)
+$(MEMORY_TRANSACTION): private T_CFLAGS += -Iuserspace
+$(MEMORY_TRANSACTION): private T_PRODUCT = $(VMM_A)
 
 EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 -include tests/guest/guest.mk
