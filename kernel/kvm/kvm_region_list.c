@@ -325,8 +325,14 @@ static void region_hold_vcpus(struct kvm *kvm)
 
 static void region_release_vcpus(struct kvm *kvm)
 {
-	/* The swap before it is seen by who sees this. */
-	smp_store_release(&kvm->slots_in_flux, false);
+	/*
+	 * After the swap, for who sees it without waiting; and before wake_up_var() looks
+	 * whether somebody waits.
+	 */
+	smp_mb();
+	WRITE_ONCE(kvm->slots_in_flux, false);
+	/* Pairs with that of wait_var_event(). */
+	smp_mb();
 	wake_up_var(&kvm->slots_in_flux);
 }
 
@@ -334,7 +340,7 @@ int kvm_srcu_read_lock_slow(struct kvm *kvm, int idx)
 {
 	do {
 		srcu_read_unlock(&kvm->srcu, idx);
-		wait_var_event(&kvm->slots_in_flux, !smp_load_acquire(&kvm->slots_in_flux));
+		wait_var_event(&kvm->slots_in_flux, !READ_ONCE(kvm->slots_in_flux));
 		idx = srcu_read_lock(&kvm->srcu);
 	} while (READ_ONCE(kvm->slots_in_flux));
 
