@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Exceptions: none is expected, so each is reported and ends the payload. And the
- * one interrupt that a mode may ask for.
+ * one interrupt that a mode may ask for: a line of the first 8259A, or the timer.
  */
 #include "cpu.h"
 #include "payload.h"
@@ -18,6 +18,17 @@
 #define PIC_ICW3_CASCADE	0x04	/* the second 8259A is at IRQ 2 */
 #define PIC_ICW4_8086		0x01
 #define PIC_ICW4_AUTO_EOI	0x02
+#define TIMER_VECTOR		0x2f	/* no line of the first 8259A has it */
+#define MSR_APIC_BASE		0x01b
+#define APIC_BASE_X2APIC	0xc00	/* enabled, and by MSRs */
+#define MSR_X2APIC_EOI		0x80b
+#define MSR_X2APIC_SVR		0x80f
+#define MSR_X2APIC_LVT_TIMER	0x832
+#define MSR_X2APIC_INIT_COUNT	0x838
+#define MSR_X2APIC_DIVIDE	0x83e
+#define SVR_ENABLE		0x1ff	/* spurious vector 0xff */
+#define LVT_PERIODIC		0x20000
+#define DIVIDE_BY_1		0x0b
 #define GATE_INTERRUPT_64	0x8e00	/* present, DPL 0, 64-bit interrupt gate */
 
 struct gate {
@@ -88,4 +99,21 @@ void interrupt_enable(unsigned int irq)
 	cpu_outb(PIC_DATA, PIC_ICW3_CASCADE);
 	cpu_outb(PIC_DATA, PIC_ICW4_8086 | PIC_ICW4_AUTO_EOI);
 	cpu_outb(PIC_DATA, ~(1u << irq));
+}
+
+/* SDM vol. 3A, 11.5.4 and 11.12. KVM's local APIC counts nanoseconds, whatever the host's CPU. */
+void timer_start(uint64_t ns)
+{
+	set_gate(TIMER_VECTOR, (uint64_t)interrupt_entry);
+	cpu_outb(PIC_DATA, 0xff);
+	cpu_wrmsr(MSR_APIC_BASE, cpu_rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+	cpu_wrmsr(MSR_X2APIC_SVR, SVR_ENABLE);
+	cpu_wrmsr(MSR_X2APIC_LVT_TIMER, LVT_PERIODIC | TIMER_VECTOR);
+	cpu_wrmsr(MSR_X2APIC_DIVIDE, DIVIDE_BY_1);
+	cpu_wrmsr(MSR_X2APIC_INIT_COUNT, ns);
+}
+
+void timer_done(void)
+{
+	cpu_wrmsr(MSR_X2APIC_EOI, 0);
 }

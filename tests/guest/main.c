@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest payload: takes the machine over from the VMM, maps the buffers as the
- * command line says, and runs one mode.
+ * The guest payload: takes the machine over from the VMM (start.S, start_pvh.S), maps
+ * the buffers as the command line says, and runs one mode.
  *
- *   mode=touch|write|verify|probe|serve	see the file of that name (verify: write.c)
+ *   mode=touch|write|verify|probe|serve|steady
+ *					see the file of that name (verify: write.c)
  *   mark				magic breaks around accesses to buffers
  *   pat=0xLAYOUT			IA32_PAT
  *   bufN=wb|wc|uc|uc-|wt|wp		type of buffer N instead of map_info's
  */
 #include "payload.h"
-
-void payload_main(const struct boot_info *info);
 
 static struct boot_info boot_info;
 
@@ -56,6 +55,8 @@ void payload_main(const struct boot_info *info)
 		probe_run(&boot_info);
 	if (cmdline_value_is(cmdline, "mode", "serve"))
 		serve_run(&boot_info);
-	print("payload: mode=touch, write, verify, probe or serve is needed\n");
+	if (cmdline_value_is(cmdline, "mode", "steady"))
+		steady_run(&boot_info);
+	print("payload: mode=touch, write, verify, probe, serve or steady is needed\n");
 	payload_exit(PAYLOAD_USAGE);
 }

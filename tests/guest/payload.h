@@ -19,6 +19,9 @@ enum exit_code {
 	PAYLOAD_EXCEPTION	= 3,
 };
 
+/* main.c; does not return */
+void payload_main(const struct boot_info *info);
+
 /* console.c */
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A character from the serial line, or -1. */
@@ -39,6 +42,9 @@ uint64_t cmdline_number(const char *cmdline, const char *key, uint64_t fallback)
 void exception_init(void);
 /* From now on this interrupt of the first 8259A, and no other, ends a HLT. */
 void interrupt_enable(unsigned int irq);
+/* The same for the local APIC's timer, every @ns; a HLT that it ended wants timer_done(). */
+void timer_start(uint64_t ns);
+void timer_done(void);
 
 /* paging.c */
 void paging_init(const struct boot_info *info);
@@ -62,11 +68,26 @@ unsigned int memtype_pat_index(enum memtype type);
 /* bufN=TYPE of the command line, else what map_info says. */
 enum memtype memtype_of_buffer(const struct boot_info *info, unsigned int n);
 
+/* page.c: contents by address and generation, so that a page tells whether it is stale */
+void page_write(uint64_t gpa, uint64_t generation);
+/* How many of its bytes are not what they must be; @report: says which. */
+uint64_t page_check(uint64_t gpa, uint64_t generation, bool report);
+/* From here on @lines of 8 cache lines hold random words, the others a repeated one. */
+void page_set_random(unsigned int lines);
+/* Only the first @n words of a page; the others are somebody else's. */
+void page_set_words(uint64_t n);
+/* Of code and constants, which have to arrive unchanged, too; and their size. */
+uint64_t page_sum_image(void);
+uint64_t page_image_size(void);
+
+#define PAGE_MAX_REPORTS	8	/* wrong pages that are described one by one */
+
 /* The modes, one file each; they do not return. */
 void touch_run(const struct boot_info *info) __attribute__((noreturn));
 void write_run(const struct boot_info *info, bool forever) __attribute__((noreturn));
 void probe_run(const struct boot_info *info) __attribute__((noreturn));
 void serve_run(const struct boot_info *info) __attribute__((noreturn));
+void steady_run(const struct boot_info *info) __attribute__((noreturn));
 
 /*
  * touch.c: write and read back some words of buffer @n. Returns how many are wrong;

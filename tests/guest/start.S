@@ -54,4 +54,5 @@ interrupt_entry:
 	.bss
 	.balign	16
 	.space	16384
+	.globl	stack_top
 stack_top:

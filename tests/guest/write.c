@@ -5,8 +5,8 @@
  * changes) or somebody types `v`. mode=verify: one pass, one verification.
  * pattern.h says what is where.
  *
- * ram=SIZE limits the RAM that is written, pace=N spins between two pages,
- * verifies=N ends after N verifications.
+ * ram=SIZE limits the RAM that is written, words=N each page to its first N words,
+ * pace=N spins between two pages, verifies=N ends after N verifications.
  */
 #include "cpu.h"
 #include "pattern.h"
@@ -14,58 +14,10 @@
 
 #define PORT_GENERATION	0xf0
 #define POLL_PAGES	16	/* pages between two looks at the ports: each is a VM exit */
-#define MAX_REPORTS	8	/* wrong pages that are described one by one */
-
-extern const char _image_start[], _image_end[];
 
 /* Volatile, so that each step is in memory when the next one starts. */
 static volatile struct progress *const progress = (volatile struct progress *)PROGRESS_GPA;
 static uint64_t image_sum;
-
-/* Code and constants, too, have to arrive unchanged. */
-static uint64_t sum_image(void)
-{
-	uint64_t end = (uint64_t)_image_end, sum = 0, p;
-
-	for (p = (uint64_t)_image_start; p < end; p += sizeof(uint64_t))
-		sum = pattern_word(p, sum, *(const uint64_t *)p);
-	return sum;
-}
-
-static void write_page(uint64_t gpa, uint64_t generation)
-{
-	volatile uint64_t *page = (volatile uint64_t *)gpa;
-	uint64_t i;
-
-	for (i = 0; i < PAGE_WORDS; i++)
-		page[i] = pattern_word(gpa, generation, i);
-}
-
-/* How many bytes of the page are not what they must be. */
-static uint64_t check_page(uint64_t gpa, uint64_t generation, bool report)
-{
-	const volatile uint64_t *page = (const volatile uint64_t *)gpa;
-	uint64_t i, diff, bytes = 0, first = PAGE_WORDS, held = 0;
-
-	for (i = 0; i < PAGE_WORDS; i++) {
-		uint64_t word = page[i];
-
-		diff = word ^ pattern_word(gpa, generation, i);
-		if (diff && first == PAGE_WORDS) {
-			first = i;
-			held = word;
-		}
-		for (; diff; diff >>= 8)
-			bytes += (diff & 0xff) != 0;
-	}
-	if (bytes && report)
-		print("mismatch gpa 0x%llx generation %llu: word %llu holds 0x%llx, wanted 0x%llx, %llu bytes differ\n",
-		      (unsigned long long)gpa, (unsigned long long)generation,
-		      (unsigned long long)first, (unsigned long long)held,
-		      (unsigned long long)pattern_word(gpa, generation, first),
-		      (unsigned long long)bytes);
-	return bytes;
-}
 
 /* @written is the caller's register: the progress page can be stale, too. */
 static uint64_t verify(uint64_t written)
@@ -81,17 +33,17 @@ static uint64_t verify(uint64_t written)
 	}
 	for (r = 0; r < progress->nr_ranges; r++) {
 		for (p = 0; p < progress->ranges[r].pages; p++, index++) {
-			bad = check_page(progress->ranges[r].gpa + p * PAGE_SIZE,
+			bad = page_check(progress->ranges[r].gpa + p * PAGE_SIZE,
 					 pattern_generation(progress, written, index),
-					 reports < MAX_REPORTS);
+					 reports < PAGE_MAX_REPORTS);
 			reports += bad != 0;
 			mismatches += bad;
 			bytes += PAGE_SIZE;
 		}
 	}
-	bad = (uint64_t)_image_end - (uint64_t)_image_start;
+	bad = page_image_size();
 	bytes += bad;
-	if (sum_image() != image_sum) {
+	if (page_sum_image() != image_sum) {
 		print("mismatch image: its checksum has changed\n");
 		mismatches += bad;
 	}
@@ -124,7 +76,7 @@ static void plan(const struct boot_info *info)
 			  info->buffers[i].size / PAGE_SIZE);
 	progress->written = 0;
 	progress->magic = PROGRESS_MAGIC;
-	image_sum = sum_image();
+	image_sum = page_sum_image();
 }
 
 static void spin(uint64_t n)
@@ -159,7 +111,7 @@ static void pass(uint64_t generation, uint64_t pace, struct watch *watch)
 
 	for (r = 0; r < progress->nr_ranges; r++) {
 		for (p = 0; p < progress->ranges[r].pages; p++) {
-			write_page(progress->ranges[r].gpa + p * PAGE_SIZE, generation);
+			page_write(progress->ranges[r].gpa + p * PAGE_SIZE, generation);
 			progress->written = ++written;
 			spin(pace);
 			if (watch && written % POLL_PAGES == 0)
@@ -177,6 +129,7 @@ void write_run(const struct boot_info *info, bool forever)
 	};
 
 	plan(info);
+	page_set_words(cmdline_number(info->cmdline, "words", PAGE_WORDS));
 	/* The first pass has no generation before it to compare with. */
 	pass(1, 0, NULL);
 	print("writing %llu pages of RAM and %d buffers\n",
