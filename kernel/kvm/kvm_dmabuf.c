@@ -286,9 +286,10 @@ static int kvm_dmabuf_ask_exporter(const struct kvm_dmabuf_binding *b)
  * those of the DMA-buf alone. DRM drivers may put a file of their own there
  * (i915), or add the buffer's place in their device's address space (TTM). So
  * where the VMM's mapping looks otherwise, the buffer is mapped once more and
- * looked at. The expectation is for a mapping of @offset at b->hva.start.
+ * looked at. The expectation is for a mapping of @offset at b->hva.start. -ENOMEM and
+ * -EINTR: it could not be found out; an exporter that refuses another mapping has none.
  */
-static void kvm_dmabuf_expect(struct kvm_dmabuf_binding *b, u64 offset)
+static int kvm_dmabuf_expect(struct kvm_dmabuf_binding *b, u64 offset)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
@@ -302,11 +303,13 @@ static void kvm_dmabuf_expect(struct kvm_dmabuf_binding *b, u64 offset)
 	r = kvm_dmabuf_check_vma(b, vma_lookup(mm, b->hva.start), b->hva.start);
 	mmap_read_unlock(mm);
 	if (r != -EXDEV && r != -ESPIPE)
-		return;
+		return 0;
 
 	addr = vm_mmap(b->dmabuf->file, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	if (addr == -ENOMEM || addr == -EINTR)
+		return addr;
 	if (IS_ERR_VALUE(addr))
-		return;
+		return 0;
 
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, addr);
@@ -318,6 +321,7 @@ static void kvm_dmabuf_expect(struct kvm_dmabuf_binding *b, u64 offset)
 	mmap_read_unlock(mm);
 
 	vm_munmap(addr, PAGE_SIZE);
+	return 0;
 }
 
 /*
@@ -434,7 +438,9 @@ static int kvm_dmabuf_bind(struct kvm *kvm, struct kvm_dma_buf *arg)
 	b->slot_id = kvm_dmabuf_slot_id(slot);
 	b->hva.start = __gfn_to_hva_memslot(slot, gpa_to_gfn(arg->guest_phys_addr));
 	b->hva.last = b->hva.start + arg->size - 1;
-	kvm_dmabuf_expect(b, arg->dmabuf_offset);
+	r = kvm_dmabuf_expect(b, arg->dmabuf_offset);
+	if (r)
+		goto out_drop;
 
 	/* slots_lock keeps the tree: others only set flags in what it holds. */
 	r = -EEXIST;
