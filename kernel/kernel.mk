@@ -8,6 +8,10 @@ ifndef KVER
 KVER = $(eval KVER := $(shell scripts/kver))$(KVER)
 endif
 
+# What the build takes from that kernel's source.
+KERNEL_SOURCE = $(eval KERNEL_SOURCE := $(shell \
+	DMAPAT_CACHE='$(DMAPAT_CACHE)' scripts/kernel-source $(KVER)))$(KERNEL_SOURCE)
+
 modules:
 	@scripts/build-modules $(KVER) $(B)
 

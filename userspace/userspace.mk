@@ -26,6 +26,9 @@ $(B)/userspace/%.o: userspace/%.c
 	@mkdir -p $(@D)
 	$(call step,CC)$(CC) $(U_CFLAGS) -c $< -o $@
 
+# linux/iommufd.h is younger than Debian 12's user headers: the kernel's, where there is none.
+$(B)/userspace/vmm/dirty_iommufd.o: U_CFLAGS += -idirafter $(KERNEL_SOURCE)/include/uapi
+
 $(LIB_A): $(call u_objs,lib)
 $(GPU_A): $(call u_objs,gpu-proc)
 $(VMM_A): $(call u_objs,vmm)
