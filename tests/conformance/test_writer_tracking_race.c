@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 	pid_t pid;
 	int fd;
 
-	writers_create();
+	writers_create(0);
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	copy = calloc(1, SIZE);
 	fd = buffer_heap("system-wc", SIZE);
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 		_exit(0);
 	}
 	test_assert(!pthread_create(&thread, NULL, write_in_thread, NULL));
-	writers_start(PAGES);
+	writers_start(PAGES - 1);
 	wait_stores(PAGES);
 
 	test_assert(!track_start(fd, &t));
