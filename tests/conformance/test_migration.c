@@ -17,11 +17,8 @@
 #include <unistd.h>
 
 #include "lib/ktap.h"
-#include "lib/process.h"
+#include "lib/side.h"
 
-#define VMM		"/t/dmapat-vmm"
-#define GPU_PROC	"/t/dmapat-gpu-proc"
-#define PAYLOAD		"/t/payload.elf"
 #define INCOMING	"/run/migration.sock"
 #define EXIT_INCOMING	74
 
@@ -30,67 +27,16 @@
 #define UC	"--buffer=heap=system-uc,size=64K,offset=2M,name=uc"
 #define VGEM	"--buffer=drm=/dev/dri/card0,size=256K,offset=3M,name=vgem"
 
-/* A VMM with its gpu-proc. */
-struct side {
-	const char *name;
-	struct process gpu, vmm;
-	struct control ctl;	/* commands */
-	struct control events;
-};
-
 static struct side src, dst;
-
-/* Options of every VMM of the test under way. */
-static const char *common[5];
-
-static const char *path(const struct side *s, const char *what)
-{
-	static char names[4][64];
-	static unsigned int next;
-	char *out = names[next++ % 4];
-
-	snprintf(out, sizeof(names[0]), "/run/%s.%s", s->name, what);
-	return out;
-}
-
-static void start_gpu(struct side *s, const char *const buffers[4])
-{
-	char sock[80];
-	const char *argv[8] = { GPU_PROC, sock, "--shmem-size=16M" };
-	int i;
-
-	snprintf(sock, sizeof(sock), "--socket-path=%s", path(s, "gpu"));
-	for (i = 0; i < 4 && buffers[i]; i++)
-		argv[3 + i] = buffers[i];
-	process_start(&s->gpu, argv);
-	test_assert(process_says(&s->gpu, "ready"));
-}
-
-static void start_vmm(struct side *s, const char *memory, const char *const more[4])
-{
-	const char *argv[24] = {
-		VMM, "run", "--memory", memory, "--console", "-", "--gpu-proc", path(s, "gpu"),
-		"--control", path(s, "ctl"),
-	};
-	int i, n = 10;
-
-	for (i = 0; i < 4 && more[i]; i++)
-		argv[n++] = more[i];
-	for (i = 0; common[i]; i++)
-		argv[n++] = common[i];
-	process_start(&s->vmm, argv);
-	control_connect(&s->ctl, path(s, "ctl"));
-	control_connect(&s->events, path(s, "ctl"));
-}
 
 static const char *const all[4] = { WB, WC, UC, VGEM };
 
 static void start_source_with(const char *cmdline, const char *const buffers[4])
 {
 	src.name = "A";
-	start_gpu(&src, buffers);
-	start_vmm(&src, "16M", (const char *const [4]) {
-		"--payload", PAYLOAD, "--cmdline", cmdline,
+	side_start_gpu(&src, buffers);
+	side_start_vmm(&src, "16M", (const char *const [4]) {
+		"--payload", SIDE_PAYLOAD, "--cmdline", cmdline,
 	});
 	test_assert(process_says(&src.vmm, "writing "));
 }
@@ -105,8 +51,8 @@ static void start_destination_with(const char *name, const char *uri,
 				   const char *bind)
 {
 	dst.name = name;
-	start_gpu(&dst, buffers);
-	start_vmm(&dst, memory, (const char *const [4]) { "--incoming", uri, "--bind", bind });
+	side_start_gpu(&dst, buffers);
+	side_start_vmm(&dst, memory, (const char *const [4]) { "--incoming", uri, "--bind", bind });
 	/* All buffers are there, and it listens. */
 	if (!process_says(&dst.vmm, "waiting for a migration")) {
 		process_show(&dst.vmm);
@@ -120,54 +66,15 @@ static void start_destination(void)
 	start_destination_with("B", "unix:" INCOMING, all, "16M", "require");
 }
 
-static void stop_side(struct side *s)
-{
-	if (s->vmm.pid) {
-		kill(s->vmm.pid, SIGKILL);
-		process_end(&s->vmm);
-	}
-	control_close(&s->ctl);
-	control_close(&s->events);
-	unlink(path(s, "ctl"));
-	/* It ends with its front-end. */
-	process_end(&s->gpu);
-	unlink(path(s, "gpu"));
-}
-
 /* So little downtime that every pass is made: @rounds of them. */
 static void migrate(const char *uri, unsigned int rounds, unsigned int timeout_ms)
 {
-	char json[256];
+	char more[96];
 
-	snprintf(json, sizeof(json),
-		 "\"execute\":\"migrate\",\"arguments\":{\"uri\":\"%s\",\"max-rounds\":%u,\"timeout-ms\":%u,\"downtime-limit-ms\":1}",
-		 uri, rounds, timeout_ms);
-	if (!strstr(control_command(&src.ctl, json), "\"return\"")) {
-		test_note("%s", src.ctl.line);
-		test_assert(!"migrate is accepted");
-	}
-}
-
-static bool has_status(struct side *s, const char *status)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "\"status\":\"%s\"", status);
-	return strstr(control_command(&s->ctl, "\"execute\":\"query-status\""), text);
-}
-
-/* The event that ends a migration at the source: true when the guest has left. */
-static bool migrated(void)
-{
-	bool ok;
-
-	/* "active" and the like end otherwise; an error's words do not look like this. */
-	do {
-		test_assert(control_wait(&src.events, "\"event\":\"MIGRATION\""));
-		ok = strstr(src.events.line, "\"status\":\"completed\"");
-	} while (!ok && !strstr(src.events.line, "\"status\":\"failed\"") &&
-		 !strstr(src.events.line, "\"status\":\"cancelled\""));
-	return ok;
+	snprintf(more, sizeof(more),
+		 ",\"max-rounds\":%u,\"timeout-ms\":%u,\"downtime-limit-ms\":1", rounds,
+		 timeout_ms);
+	side_migrate(&src, uri, more);
 }
 
 /* It stayed, runs, and says @why. */
@@ -175,8 +82,8 @@ static void check_stayed(const char *why, const char *what)
 {
 	bool ok;
 
-	ok = test_ok(!migrated(), "%s: the migration fails", what);
-	ok &= test_ok(has_status(&src, "running"), "%s: the source runs", what);
+	ok = test_ok(!side_migrated(&src), "%s: the migration fails", what);
+	ok &= test_ok(side_has_status(&src, "running"), "%s: the source runs", what);
 	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
 	ok &= test_ok(strstr(src.ctl.line, why), "%s: says \"%s\"", what, why);
 	if (!ok)
@@ -194,12 +101,12 @@ static void check_destination_ended(const char *why, const char *what)
 /* The guest arrived with every byte; then the destination is the next source. */
 static void check_arrived(const char *what)
 {
-	if (!test_ok(migrated(), "%s: completed", what)) {
+	if (!test_ok(side_migrated(&src), "%s: completed", what)) {
 		test_note("%s", src.events.line);
 		process_show(&src.vmm);
 		process_show(&dst.vmm);
 	}
-	test_ok(has_status(&src, "postmigrate"), "%s: the source is postmigrate", what);
+	test_ok(side_has_status(&src, "postmigrate"), "%s: the source is postmigrate", what);
 	test_ok(strstr(control_command(&src.ctl, "\"execute\":\"cont\""), "\"error\""),
 		"%s: the source refuses cont", what);
 	test_ok(strstr(control_command(&src.ctl,
@@ -209,11 +116,11 @@ static void check_arrived(const char *what)
 		     "%s: the guest verified its memory", what) |
 	    !test_ok(strstr(dst.vmm.text, "mismatches 0 "), "%s: no mismatch", what))
 		process_show(&dst.vmm);
-	test_ok(has_status(&dst, "running"), "%s: the destination runs", what);
+	test_ok(side_has_status(&dst, "running"), "%s: the destination runs", what);
 	/* Its next "completed" is of another migration. */
 	test_ok(control_wait(&dst.events, "\"status\":\"completed\""),
 		"%s: the destination says completed", what);
-	stop_side(&src);
+	side_stop(&src);
 	src = dst;
 	memset(&dst, 0, sizeof(dst));
 }
@@ -238,7 +145,7 @@ static void test_moves(void)
 		migrate(uri, 3, 10000);
 		check_arrived(what);
 	}
-	stop_side(&src);
+	side_stop(&src);
 }
 
 /* Killed at an event of the migration; after each, the next attempt starts from it. */
@@ -260,24 +167,24 @@ static void test_killed_destination(void)
 		test_assert(control_wait(&src.events, when[i]));
 		kill(dst.vmm.pid, SIGKILL);
 		process_end(&dst.vmm);
-		if (migrated()) {
+		if (side_migrated(&src)) {
 			/* RUNNING was out: the guest was there, and is gone with it. */
-			test_ok(has_status(&src, "postmigrate"), "%s: it had taken over", what);
-			stop_side(&src);
-			stop_side(&dst);
+			test_ok(side_has_status(&src, "postmigrate"), "%s: it had taken over", what);
+			side_stop(&src);
+			side_stop(&dst);
 			start_source(WRITING);
 			continue;
 		}
-		test_ok(has_status(&src, "running"), "%s: the source runs", what);
+		test_ok(side_has_status(&src, "running"), "%s: the source runs", what);
 		control_command(&src.ctl, "\"execute\":\"query-migrate\"");
 		if (!test_ok(strstr(src.ctl.line, "destination"), "%s: the source says why", what))
 			test_note("%s", src.ctl.line);
-		stop_side(&dst);
+		side_stop(&dst);
 	}
 	start_destination();
 	migrate("unix:" INCOMING, 3, 10000);
 	check_arrived("after all that");
-	stop_side(&src);
+	side_stop(&src);
 }
 
 static void test_killed_source(void)
@@ -288,8 +195,8 @@ static void test_killed_source(void)
 	test_assert(control_wait(&src.events, "\"pass\":2"));
 	kill(src.vmm.pid, SIGKILL);
 	check_destination_ended("source closed the connection", "source killed");
-	stop_side(&src);
-	stop_side(&dst);
+	side_stop(&src);
+	side_stop(&dst);
 }
 
 static void test_silent_destination(void)
@@ -302,8 +209,8 @@ static void test_silent_destination(void)
 	check_stayed("destination is silent", "destination stopped");
 	kill(dst.vmm.pid, SIGCONT);
 	check_destination_ended("the guest does not run here", "destination stopped");
-	stop_side(&dst);
-	stop_side(&src);
+	side_stop(&dst);
+	side_stop(&src);
 }
 
 static void test_cancel(void)
@@ -315,8 +222,8 @@ static void test_cancel(void)
 	control_command(&src.ctl, "\"execute\":\"migrate_cancel\"");
 	check_stayed("migration cancelled", "cancel");
 	check_destination_ended("source", "cancel");
-	stop_side(&dst);
-	stop_side(&src);
+	side_stop(&dst);
+	side_stop(&src);
 }
 
 static void refused(const char *const buffers[4], const char *memory, const char *bind,
@@ -326,7 +233,7 @@ static void refused(const char *const buffers[4], const char *memory, const char
 	migrate("unix:" INCOMING, 30, 10000);
 	check_stayed(why, why);
 	check_destination_ended(why, why);
-	stop_side(&dst);
+	side_stop(&dst);
 }
 
 static void test_refusals(void)
@@ -346,7 +253,7 @@ static void test_refusals(void)
 	start_destination();
 	migrate("unix:" INCOMING, 3, 10000);
 	check_arrived("after all refusals");
-	stop_side(&src);
+	side_stop(&src);
 }
 
 /* ---- a bad line between the two ---- */
@@ -429,7 +336,7 @@ static void bad_line(uint64_t at, enum mishap mishap, const char *why, const cha
 	relay(listener, at, mishap);
 	check_stayed(why, what);
 	check_destination_ended(why_there, what);
-	stop_side(&dst);
+	side_stop(&dst);
 	close(listener);
 }
 
@@ -447,7 +354,7 @@ static void test_bad_line(void)
 	start_destination();
 	migrate("unix:" INCOMING, 3, 10000);
 	check_arrived("after a bad line");
-	stop_side(&src);
+	side_stop(&src);
 }
 
 /*
@@ -462,9 +369,9 @@ static void test_gpu_writes(void)
 	int listener = socket_at("/run/relay.sock", true);
 
 	src.name = "A";
-	start_gpu(&src, filled);
-	start_vmm(&src, "16M", (const char *const [4]) {
-		"--payload", PAYLOAD, "--cmdline", "mode=write ram=64K",
+	side_start_gpu(&src, filled);
+	side_start_vmm(&src, "16M", (const char *const [4]) {
+		"--payload", SIDE_PAYLOAD, "--cmdline", "mode=write ram=64K",
 	});
 	test_assert(process_says(&src.vmm, "writing "));
 	control_command(&src.ctl, "\"execute\":\"stop\"");
@@ -474,7 +381,7 @@ static void test_gpu_writes(void)
 	migrate("unix:/run/relay.sock", 30, 10000);
 	/* Behind the first pages of wb and wc in the first pass, before its end. */
 	relay(listener, 600000, GPU_WRITES);
-	test_ok(migrated(), "GPU writes: completed");
+	test_ok(side_migrated(&src), "GPU writes: completed");
 	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
 	if (!test_ok(strstr(src.ctl.line, "\"name\":\"wc\",\"size\":262144,\"pages_sent\":128"),
 		     "GPU writes: wc was sent before and after"))
@@ -486,8 +393,8 @@ static void test_gpu_writes(void)
 		     strstr(dst.ctl.line, "\"sample\":\"4444444444444444\""),
 		     "GPU writes: the destination has what it wrote"))
 		test_note("%s", dst.ctl.line);
-	stop_side(&src);
-	stop_side(&dst);
+	side_stop(&src);
+	side_stop(&dst);
 	close(listener);
 }
 
@@ -497,16 +404,16 @@ static void test_stopped_guest(void)
 	control_command(&src.ctl, "\"execute\":\"stop\"");
 	start_destination();
 	migrate("unix:" INCOMING, 30, 10000);
-	test_ok(migrated(), "stopped guest: completed");
+	test_ok(side_migrated(&src), "stopped guest: completed");
 	/* The source knows first: that the guest is no more its own is what it waits for. */
 	test_ok(process_says(&dst.vmm, "guest received"), "stopped guest: the destination has it");
-	test_ok(has_status(&dst, "paused"), "stopped guest: is stopped there");
+	test_ok(side_has_status(&dst, "paused"), "stopped guest: is stopped there");
 	control_command(&dst.ctl, "\"execute\":\"cont\"");
 	if (!test_ok(process_says(&dst.vmm, "migrations ") &&
 		     strstr(dst.vmm.text, "mismatches 0 "), "stopped guest: runs after cont"))
 		process_show(&dst.vmm);
-	stop_side(&src);
-	stop_side(&dst);
+	side_stop(&src);
+	side_stop(&dst);
 }
 
 /* By each of KVM's two logs, which query-migrate names. */
@@ -514,14 +421,14 @@ static void test_log(const char *log, const char *bind, const char *const buffer
 {
 	char name[64];
 
-	common[0] = "--dirty-log";
-	common[1] = log;
-	common[2] = "--bind";
-	common[3] = bind;
+	side_options[0] = "--dirty-log";
+	side_options[1] = log;
+	side_options[2] = "--bind";
+	side_options[3] = bind;
 	start_source_with(WRITING, buffers);
 	start_destination_with("B", "unix:" INCOMING, buffers, "16M", bind);
 	migrate("unix:" INCOMING, 5, 10000);
-	if (!test_ok(migrated(), "%s: completed", log)) {
+	if (!test_ok(side_migrated(&src), "%s: completed", log)) {
 		test_note("%s", src.events.line);
 		process_show(&src.vmm);
 	}
@@ -535,9 +442,9 @@ static void test_log(const char *log, const char *bind, const char *const buffer
 	if (!test_ok(process_says(&dst.vmm, "migrations ") &&
 		     strstr(dst.vmm.text, "mismatches 0 "), "%s: no mismatch", log))
 		process_show(&dst.vmm);
-	stop_side(&src);
-	stop_side(&dst);
-	memset(common, 0, sizeof(common));
+	side_stop(&src);
+	side_stop(&dst);
+	memset(side_options, 0, sizeof(side_options));
 }
 
 /* On any KVM, with and without its KVM_WRITE_PROTECT_ALL_MEM. */
