@@ -34,6 +34,7 @@ help:
 	@echo 'check-mutants   broken modules: does the matrix fail in the right cells?'
 	@echo 'check-upstream  KVM selftests of the kernel, on stock modules and on ours'
 	@echo 'bench        instruction counts, stock beside dmapat'
+	@echo 'bench-migrate   the same guest moved by QEMU and by dmapat-vmm'
 	@echo 'lint         checkpatch, cppcheck, clang-tidy, shellcheck'
 	@echo 'install      programs, headers and man pages below PREFIX, modules for KVER'
 	@echo 'uninstall    what install put there'
