@@ -205,7 +205,7 @@ static void test_log_base_replies(void **state)
 		if (i)
 			reply_u64(b, b->last.payload.log.mmap_size);
 		else
-			reply(b, NULL, 0);
+			reply(b, "", 0);
 		expect(b, VHOST_USER_SET_FEATURES);
 		reply_u64(b, 0);
 		assert_int_equal(end(b, &c), 0);

@@ -89,6 +89,7 @@ static int map_region(struct guest_region *region, const struct vhost_user_regio
 static int map_log(struct guest_log *log, const struct vhost_user_log *desc, int fd)
 {
 	size_t skip = desc->mmap_offset % sysconf(_SC_PAGESIZE);
+	unsigned long long end;
 	struct stat st;
 
 	if (!desc->mmap_size || desc->mmap_size > INT64_MAX ||
@@ -102,9 +103,9 @@ static int map_log(struct guest_log *log, const struct vhost_user_log *desc, int
 		log_error("dirty log: cannot ask for the size of its file: %m");
 		return -1;
 	}
-	if ((uint64_t)st.st_size < desc->mmap_offset + desc->mmap_size) {
-		log_error("dirty log: ends at byte 0x%llx of its file, which has 0x%llx",
-			  (unsigned long long)(desc->mmap_offset + desc->mmap_size),
+	end = desc->mmap_offset + desc->mmap_size;
+	if ((uint64_t)st.st_size < end) {
+		log_error("dirty log: ends at byte 0x%llx of its file, which has 0x%llx", end,
 			  (unsigned long long)st.st_size);
 		return -1;
 	}
