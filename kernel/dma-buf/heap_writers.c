@@ -199,6 +199,10 @@ void heap_writers_stop(struct heap_writers *w, struct address_space *mapping)
 /*
  * Take the marks of [@first, @first + @nr), as bits from 0 on, to @out, which is
  * zero. @all: somebody can write without a fault, so the marks stay.
+ *
+ * wp_shared_mapping_range() ends at the first mapping that it does not apply to: one
+ * of a file that is open for reading alone. A DMA-buf has one struct file, so all of
+ * its mappings are of that kind or none is.
  */
 void heap_writers_take(struct heap_writers *w, struct address_space *mapping, bool all,
 		       unsigned long first, unsigned long nr, unsigned long *out)
