@@ -13,16 +13,35 @@
 #include "unit/migration_sides.h"
 
 /*
- * First thing in main(): what malloc keeps for the next call would count as not
- * freed, so start again with a malloc that keeps nothing.
+ * First thing in main(): what malloc keeps for the next call, and what is kept for the
+ * next thread, would count as not freed, so start again with a libc that keeps nothing
+ * and counts all threads' together.
  */
 static inline void harness_exact_malloc(char **argv)
 {
 	if (getenv("GLIBC_TUNABLES"))
 		return;
-	setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
+	setenv("GLIBC_TUNABLES",
+	       "glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1:glibc.pthread.stack_cache_size=0",
+	       1);
 	execv("/proc/self/exe", argv);
 	abort();
+}
+
+static inline void close_sock(struct harness *h, int side, int ch)
+{
+	if (h->sock[side][ch] >= 0)
+		close(h->sock[side][ch]);
+	h->sock[side][ch] = -1;
+}
+
+static inline void harness_no_socks(struct harness *h)
+{
+	int ch;
+
+	for (ch = 0; ch < MAX_CHANNELS; ch++)
+		h->sock[SOURCE][ch] = h->sock[DESTINATION][ch] = -1;
+	h->relay_listener.fd = h->destination_listener.fd = -1;
 }
 
 static inline void harness_init(struct harness *h)
@@ -35,6 +54,7 @@ static inline void harness_init(struct harness *h)
 	assert_true(h->report != MAP_FAILED && h->shadow != MAP_FAILED);
 	harness_machine_init(&h->machine[SOURCE]);
 	harness_machine_init(&h->machine[DESTINATION]);
+	harness_no_socks(h);
 	h->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->force_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -70,14 +90,14 @@ static inline void harness_kill(struct harness *h, int side)
 
 static inline void harness_exit(struct harness *h)
 {
-	int side;
+	int side, ch;
 
 	for (side = 0; side < NR_SIDES; side++) {
 		harness_kill(h, side);
 		if (h->pidfd[side] > 0)
 			close(h->pidfd[side]);
-		if (h->sock[side] >= 0)
-			close(h->sock[side]);
+		for (ch = 0; ch < MAX_CHANNELS; ch++)
+			close_sock(h, side, ch);
 		free(h->copy[side].bytes);
 		harness_machine_exit(&h->machine[side]);
 	}
@@ -127,22 +147,16 @@ static inline void write_all(int fd, const uint8_t *buf, size_t len)
 	}
 }
 
-static inline void pass_on(struct harness *h, int from, const uint8_t *buf, size_t len)
+static inline void pass_on(struct harness *h, int from, int ch, const uint8_t *buf, size_t len)
 {
 	struct stream_copy *copy = &h->copy[from];
 
-	if (copy->bytes && copy->len + len <= MAX_STREAM)
+	if (!ch && copy->bytes && copy->len + len <= MAX_STREAM)
 		memcpy(copy->bytes + copy->len, buf, len);
-	copy->len += len;
-	write_all(h->sock[!from], buf, len);
-	h->passed[from] += len;
-}
-
-static inline void close_sock(struct harness *h, int side)
-{
-	if (h->sock[side] >= 0)
-		close(h->sock[side]);
-	h->sock[side] = -1;
+	if (!ch)
+		copy->len += len;
+	write_all(h->sock[!from][ch], buf, len);
+	h->passed[from][ch] += len;
 }
 
 /* All that a side wrote, up to its end. */
@@ -150,29 +164,39 @@ static inline void drain(struct harness *h, int side)
 {
 	uint8_t buf[65536];
 	ssize_t n;
+	int ch;
 
-	while (h->sock[side] >= 0) {
-		n = recv(h->sock[side], buf, sizeof(buf), 0);
-		if (n <= 0)
-			break;
-		pass_on(h, side, buf, n);
+	for (ch = 0; ch < MAX_CHANNELS; ch++) {
+		while (h->sock[side][ch] >= 0) {
+			n = recv(h->sock[side][ch], buf, sizeof(buf), 0);
+			if (n <= 0)
+				break;
+			pass_on(h, side, ch, buf, n);
+		}
 	}
+}
+
+static inline void cut(struct harness *h, int ch)
+{
+	close_sock(h, SOURCE, ch);
+	close_sock(h, DESTINATION, ch);
 }
 
 static inline void strike(struct harness *h, const struct fault *f)
 {
+	int ch;
+
 	switch (f->what) {
 	case FAULT_KILL:
 		harness_kill(h, f->victim);
 		/* Its stream ends at the byte, or where it had come to. */
 		if (f->victim != f->from)
 			drain(h, f->victim);
-		close_sock(h, SOURCE);
-		close_sock(h, DESTINATION);
+		for (ch = 0; ch < MAX_CHANNELS; ch++)
+			cut(h, ch);
 		break;
 	case FAULT_CUT:
-		close_sock(h, SOURCE);
-		close_sock(h, DESTINATION);
+		cut(h, f->channel);
 		break;
 	case FAULT_STALL:
 		h->stalled = true;
@@ -186,27 +210,27 @@ static inline void strike(struct harness *h, const struct fault *f)
 }
 
 /* Something from @side: pass it on, with the fault when its byte is reached. */
-static inline void relay(struct harness *h, int side)
+static inline void relay(struct harness *h, int side, int ch)
 {
 	const struct fault *f = h->fault;
 	uint8_t buf[65536];
 	uint64_t until = NOWHERE;
 	ssize_t n;
 
-	if (f->what != FAULT_NONE && f->from == side && f->at >= h->passed[side])
-		until = f->at - h->passed[side];
-	n = recv(h->sock[side], buf, sizeof(buf), MSG_DONTWAIT);
+	if (f->what != FAULT_NONE && f->from == side && f->channel == ch &&
+	    f->at >= h->passed[side][ch])
+		until = f->at - h->passed[side][ch];
+	n = recv(h->sock[side][ch], buf, sizeof(buf), MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
 		/* A source that closes is gone; a destination may still listen. */
 		if (side == SOURCE) {
-			close_sock(h, SOURCE);
-			close_sock(h, DESTINATION);
+			cut(h, ch);
 		} else {
-			if (h->sock[SOURCE] >= 0)
-				shutdown(h->sock[SOURCE], SHUT_WR);
-			close_sock(h, DESTINATION);
+			if (h->sock[SOURCE][ch] >= 0)
+				shutdown(h->sock[SOURCE][ch], SHUT_WR);
+			close_sock(h, DESTINATION, ch);
 		}
 		return;
 	}
@@ -214,15 +238,15 @@ static inline void relay(struct harness *h, int side)
 	if (until == NOWHERE || until > (uint64_t)n ||
 	    (until == (uint64_t)n && (f->what == FAULT_FLIP || f->what == FAULT_STALL)) ||
 	    (f->what == FAULT_STALL && h->held_len)) {
-		pass_on(h, side, buf, n);
+		pass_on(h, side, ch, buf, n);
 		return;
 	}
 	if (f->what == FAULT_FLIP) {
 		buf[until] ^= 1u << f->bit;
-		pass_on(h, side, buf, n);
+		pass_on(h, side, ch, buf, n);
 		return;
 	}
-	pass_on(h, side, buf, until);
+	pass_on(h, side, ch, buf, until);
 	strike(h, f);
 	if (f->what == FAULT_STALL) {
 		h->held_len = n - until;
@@ -234,7 +258,7 @@ static inline void relay(struct harness *h, int side)
 static inline void harness_flow(struct harness *h)
 {
 	h->stalled = false;
-	pass_on(h, h->fault->from, h->held, h->held_len);
+	pass_on(h, h->fault->from, h->fault->channel, h->held, h->held_len);
 }
 
 static inline bool side_done(const struct harness *h, int side)
@@ -256,11 +280,57 @@ static inline void reap(struct harness *h, int side)
 	}
 }
 
+/* A further channel comes from the source: on to the destination with it. */
+static inline void relay_channel(struct harness *h)
+{
+	struct migration_channel ends[NR_SIDES] = {
+		{ .fd = -1, .cancel_fd = -1, .peer = "source" },
+		{ .fd = -1, .cancel_fd = -1, .peer = "destination" },
+	};
+	struct error err = { "" };
+	int ch = h->nr_channels++;
+
+	if (ch == 1 && h->before_channel)
+		h->before_channel(h);
+	assert_true(ch < MAX_CHANNELS);
+	assert_int_equal(migration_listener__accept(&h->relay_listener, &ends[SOURCE], &err), 0);
+	h->sock[SOURCE][ch] = ends[SOURCE].fd;
+	/* A destination that has given up is a connection that ends at once. */
+	if (migration_channel__connect(&ends[DESTINATION], h->destination_uri, &err))
+		cut(h, ch);
+	else
+		h->sock[DESTINATION][ch] = ends[DESTINATION].fd;
+	fcntl(h->sock[SOURCE][ch], F_SETFL, 0);
+	fcntl(h->sock[DESTINATION][ch], F_SETFL, 0);
+}
+
+static inline void harness_listen(struct harness *h)
+{
+	static unsigned int count;
+	struct error err = { "" };
+
+	count++;
+	snprintf(h->relay_uri, sizeof(h->relay_uri), "unix:/tmp/migration-relay.%d.%u", getpid(),
+		 count);
+	snprintf(h->destination_uri, sizeof(h->destination_uri),
+		 "unix:/tmp/migration-destination.%d.%u", getpid(), count);
+	assert_int_equal(migration_listener__open(&h->relay_listener, h->relay_uri, &err), 0);
+	assert_int_equal(migration_listener__open(&h->destination_listener, h->destination_uri,
+						  &err), 0);
+}
+
+static inline bool is_stalled(const struct harness *h, int ch)
+{
+	return h->stalled && h->fault->channel == ch;
+}
+
 /* One migration with one fault. Afterwards the report says who runs. */
 static inline void harness_case(struct harness *h, const struct fault *fault)
 {
+	enum { SOURCE_ENDS = 2 * MAX_CHANNELS, DESTINATION_ENDS, NEWS, CHANNEL, NR };
 	int64_t deadline = harness_ms() + CASE_DEADLINE_MS;
-	int s[2], d[2], side;
+	int s[2], d[2], side, ch;
+	struct pollfd pfd[NR];
 	eventfd_t ignored;
 
 	memset(h->report, 0, sizeof(*h->report));
@@ -272,33 +342,48 @@ static inline void harness_case(struct harness *h, const struct fault *fault)
 	memset(h->passed, 0, sizeof(h->passed));
 	h->copy[SOURCE].len = h->copy[DESTINATION].len = 0;
 	h->killed[SOURCE] = h->killed[DESTINATION] = false;
+	if (fault->channels > 1)
+		harness_listen(h);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, d), 0);
-	h->sock[SOURCE] = s[0];
-	h->sock[DESTINATION] = d[0];
+	h->sock[SOURCE][0] = s[0];
+	h->sock[DESTINATION][0] = d[0];
+	h->nr_channels = 1;
 	harness_fork(h, DESTINATION, d[1], (int[3]) { d[0], s[0], s[1] });
 	harness_fork(h, SOURCE, s[1], (int[3]) { s[0], d[0], d[1] });
 	close(s[1]);
 	close(d[1]);
+	/* It is the destination's now, and so is the file. */
+	if (h->destination_listener.fd >= 0)
+		close(h->destination_listener.fd);
 
 	while (!side_done(h, SOURCE) || !side_done(h, DESTINATION)) {
-		struct pollfd pfd[] = {
-			{ .fd = h->stalled ? -1 : h->sock[SOURCE], .events = POLLIN },
-			{ .fd = h->stalled ? -1 : h->sock[DESTINATION], .events = POLLIN },
-			{ .fd = h->pid[SOURCE] ? h->pidfd[SOURCE] : -1, .events = POLLIN },
-			{ .fd = h->pid[DESTINATION] ? h->pidfd[DESTINATION] : -1, .events = POLLIN },
-			{ .fd = h->news_fd, .events = POLLIN },
-		};
+		for (ch = 0; ch < MAX_CHANNELS; ch++)
+			for (side = 0; side < NR_SIDES; side++)
+				pfd[2 * ch + side] = (struct pollfd) {
+					.fd = is_stalled(h, ch) ? -1 : h->sock[side][ch],
+					.events = POLLIN,
+				};
+		for (side = 0; side < NR_SIDES; side++)
+			pfd[SOURCE_ENDS + side] = (struct pollfd) {
+				.fd = h->pid[side] ? h->pidfd[side] : -1, .events = POLLIN,
+			};
+		pfd[NEWS] = (struct pollfd) { .fd = h->news_fd, .events = POLLIN };
+		pfd[CHANNEL] = (struct pollfd) { .fd = h->relay_listener.fd, .events = POLLIN };
 
 		assert_true(harness_ms() < deadline);
-		poll(pfd, 5, 1000);
-		for (side = 0; side < NR_SIDES; side++)
-			if (pfd[side].revents && h->sock[side] >= 0 && !h->stalled)
-				relay(h, side);
-		if (pfd[2].revents)
+		poll(pfd, NR, 1000);
+		for (ch = 0; ch < MAX_CHANNELS; ch++)
+			for (side = 0; side < NR_SIDES; side++)
+				if (pfd[2 * ch + side].revents && h->sock[side][ch] >= 0 &&
+				    !is_stalled(h, ch))
+					relay(h, side, ch);
+		if (pfd[SOURCE_ENDS].revents)
 			reap(h, SOURCE);
-		if (pfd[3].revents)
+		if (pfd[DESTINATION_ENDS].revents)
 			reap(h, DESTINATION);
+		if (pfd[CHANNEL].revents)
+			relay_channel(h);
 		eventfd_read(h->news_fd, &ignored);
 		if (h->report->unknown && fault->force)
 			eventfd_write(h->force_fd, 1);
@@ -315,8 +400,13 @@ static inline void harness_case(struct harness *h, const struct fault *fault)
 	for (side = 0; side < NR_SIDES; side++) {
 		close(h->pidfd[side]);
 		h->pidfd[side] = 0;
-		close_sock(h, side);
+		for (ch = 0; ch < MAX_CHANNELS; ch++)
+			close_sock(h, side, ch);
 	}
+	migration_listener__close(&h->relay_listener);
+	/* A destination that was killed has left it. */
+	h->destination_listener.fd = -1;
+	migration_listener__close(&h->destination_listener);
 }
 
 /* The same without a relay, over a socket of the machine's own: @s, both ends. */
@@ -330,7 +420,6 @@ static inline void harness_direct(struct harness *h, const struct fault *fault, 
 	h->report->outcome = -1;
 	h->report->runs = true;
 	h->fault = fault;
-	h->sock[SOURCE] = h->sock[DESTINATION] = -1;
 	harness_fork(h, DESTINATION, s[1], (int[3]) { s[0], -1, -1 });
 	harness_fork(h, SOURCE, s[0], (int[3]) { s[1], -1, -1 });
 	close(s[0]);
@@ -365,14 +454,14 @@ static inline void harness_judge(const struct harness *h)
 		assert_memory_equal(h->machine[DESTINATION].hva, h->shadow, MACHINE_BYTES);
 	if (h->killed[SOURCE])
 		return;
-	/* Each end closes its socket and nothing else, and frees everything. */
+	/* Each end closes its socket and its listener, nothing else, and frees everything. */
 	if (r->outcome >= 0) {
 		assert_int_equal(r->leaked_bytes[SOURCE], 0);
 		assert_int_equal(r->leaked_fds[SOURCE], -1);
 	}
 	if (!h->killed[DESTINATION]) {
 		assert_int_equal(r->leaked_bytes[DESTINATION], 0);
-		assert_int_equal(r->leaked_fds[DESTINATION], -1);
+		assert_int_equal(r->leaked_fds[DESTINATION], h->fault->channels > 1 ? -2 : -1);
 	}
 	/* However it ends, the guest is not slowed down any more. */
 	assert_int_equal(r->throttle, 0);

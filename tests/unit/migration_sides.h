@@ -44,6 +44,7 @@
 #define MAX_STREAM	(8 << 20)
 #define CASE_DEADLINE_MS	20000
 #define NOWHERE		UINT64_MAX
+#define MAX_CHANNELS	4
 
 static const uint32_t region_pages[NR_REGIONS] = { RAM_PAGES, 24, 8 };
 #define MACHINE_PAGES	(RAM_PAGES + 24u + 8u)
@@ -64,7 +65,9 @@ enum cancel_at {
 };
 
 struct fault {
-	int from;		/* whose stream @at counts */
+	int from;		/* whose stream @at counts … */
+	int channel;		/* … and of which channel */
+	unsigned int channels;	/* 0: 1 */
 	uint64_t at;		/* bytes passed on; NOWHERE: none */
 	enum { FAULT_NONE, FAULT_FLIP, FAULT_CUT, FAULT_STALL, FAULT_KILL } what;
 	unsigned int bit;	/* FLIP: of the byte at @at */
@@ -120,9 +123,13 @@ struct harness {
 	struct machine machine[NR_SIDES];
 	pid_t pid[NR_SIDES];		/* 0: not there (any more) */
 	int pidfd[NR_SIDES];
-	int sock[NR_SIDES];		/* the relay's ends; -1: closed */
-	uint64_t passed[NR_SIDES];	/* bytes of each side's stream passed on */
-	struct stream_copy copy[NR_SIDES];
+	int sock[NR_SIDES][MAX_CHANNELS];	/* the relay's ends; -1: closed */
+	uint64_t passed[NR_SIDES][MAX_CHANNELS];	/* bytes of each stream passed on */
+	struct stream_copy copy[NR_SIDES];	/* of the control channel */
+	int nr_channels;			/* that have come */
+	char relay_uri[64], destination_uri[64];	/* for further channels */
+	struct migration_listener relay_listener, destination_listener;
+	void (*before_channel)(struct harness *h);	/* once, before the first further one */
 	bool killed[NR_SIDES];
 	int news_fd;			/* eventfd: look at the report */
 	int cancel_fd;
@@ -422,12 +429,14 @@ static inline void harness_run_source(struct harness *h, int sock)
 		.ops = &fake_source_ops,
 		.opaque = &fake,
 		.ch = &ch,
+		.uri = h->relay_uri,
 		.params = {
 			.timeout_ms = ch.timeout_ms,
 			.max_rounds = h->fault->max_rounds ? h->fault->max_rounds : 3,
 			.compression_level = MIGRATION_COMPRESSION_LEVEL,
 			.auto_converge = h->fault->auto_converge,
 			.bandwidth = h->fault->bandwidth,
+			.channels = h->fault->channels,
 		},
 	};
 	struct error err = { "" };
@@ -516,12 +525,14 @@ static inline void harness_run_destination(struct harness *h, int sock)
 		.ops = &fake_destination_ops,
 		.opaque = h,
 		.ch = &ch,
+		.listener = &h->destination_listener,
 	};
 	struct error err = { "" };
 
 	fcntl(sock, F_SETFL, O_NONBLOCK);
 	take_stock(h->report, DESTINATION, -1);
 	h->report->ret = migration_destination__run(&dst, &err);
+	migration_listener__close(&h->destination_listener);
 	take_stock(h->report, DESTINATION, 1);
 	h->report->destination_err = err;
 	h->report->settled = true;

@@ -298,6 +298,10 @@ static void test_arguments(void **state)
 	const struct migration_params slow = { .timeout_ms = 3600001 };
 	const struct migration_params many = { .max_rounds = 101 };
 	const struct migration_params level = { .compression_level = 20 };
+	const struct migration_params wide = { .channels = 9 };
+	const struct migration_params shared = {
+		.channels = 3, .bandwidth = 334000, .timeout_ms = 5000,
+	};
 	const struct migration_params trickle = { .bandwidth = 111411, .timeout_ms = 5000 };
 	const struct migration_params slower = { .bandwidth = 1000, .timeout_ms = 50 };
 	struct error err = { "" };
@@ -306,6 +310,10 @@ static void test_arguments(void **state)
 	(void)state;
 	refused(migration__start(vm, uri, &level, &err), -EINVAL, &err,
 		"compression-level 20: 0 (none) to 19 expected");
+	refused(migration__start(vm, uri, &wide, &err), -EINVAL, &err,
+		"channels 9: 1 to 8 expected");
+	refused(migration__start(vm, uri, &shared, &err), -EINVAL, &err,
+		"at least 334234 bytes a second expected, so that a record on each of 3 channels");
 	refused(migration__start(vm, uri, &trickle, &err), -EINVAL, &err,
 		"bandwidth 111411: 0 (no limit) or at least 111412 bytes a second expected");
 	refused(migration__start(vm, uri, &slower, &err), -EINVAL, &err, "timeout-ms 50");

@@ -19,7 +19,9 @@
 #include "vmm/migration_cpu.h"
 #include "vmm/migration_machine.h"
 
-static const struct migration_terms terms = { .timeout_ms = 5000, .hash_seed = 0x1234567890ULL };
+static const struct migration_terms terms = {
+	.timeout_ms = 5000, .hash_seed = 0x1234567890ULL, .channels = 8, .join_id = 0x9876543210ULL,
+};
 
 static struct migration_machine good(void)
 {
@@ -69,6 +71,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(migration_machine__decode(&out, &t, payload, len, &err), 0);
 	assert_int_equal(t.timeout_ms, terms.timeout_ms);
 	assert_int_equal(t.hash_seed, terms.hash_seed);
+	assert_int_equal(t.channels, 8);
+	assert_int_equal(t.join_id, terms.join_id);
 	assert_int_equal(out.nr_vcpus, 2);
 	assert_true(out.bind);
 	assert_int_equal(out.window_gpa, m.window_gpa);
@@ -140,6 +144,9 @@ static void test_nonsense(void **state)
 	refuse_hello(WITH(m.cpu_words[0].reg = 4), terms, "CPUID word 0 names register 4");
 	refuse_hello(good(), (struct migration_terms) { .timeout_ms = 0 }, "timeout of 0 ms");
 	refuse_hello(good(), (struct migration_terms) { .timeout_ms = 3600001 }, "3600001");
+	refuse_hello(good(), (struct migration_terms) { .timeout_ms = 1 }, "0 channels");
+	refuse_hello(good(), (struct migration_terms) { .timeout_ms = 1, .channels = 9 },
+		     "9 channels and reserved bits 0x0, 1 to 8 channels expected");
 }
 
 /* Counts far beyond the payload, and a name without an end. */
@@ -160,7 +167,11 @@ static void test_raw_fields(void **state)
 	assert_int_equal(decode(payload, len, &err), -EPROTO);
 	free(payload);
 	payload = migration_machine__encode(&m, &terms, &len);
-	memset(payload + 64, 'n', MIGRATION_NAME_MAX);	/* first name */
+	memset(payload + 80, 'n', MIGRATION_NAME_MAX);	/* first name */
+	assert_int_equal(decode(payload, len, &err), -EPROTO);
+	free(payload);
+	payload = migration_machine__encode(&m, &terms, &len);
+	payload[76] = 1;				/* reserved */
 	assert_int_equal(decode(payload, len, &err), -EPROTO);
 	free(payload);
 	payload = migration_machine__encode(&m, &terms, &len);

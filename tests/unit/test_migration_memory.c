@@ -68,19 +68,19 @@ static void test_marks_find_their_region(void **state)
 	migration_memory__mark(&mem, 2, 0);		/* no such slot */
 	migration_memory__mark(&mem, 0, UINT64_MAX);
 	/* Nothing is to be sent before it is collected. */
-	assert_false(migration_memory__take(&mem, 0, &page));
+	assert_false(migration_memory__take(&mem, 0, &page, UINT64_MAX));
 	assert_int_equal(migration_memory__collect(&mem), 4);
-	assert_true(migration_memory__take(&mem, 0, &page));
+	assert_true(migration_memory__take(&mem, 0, &page, UINT64_MAX));
 	assert_int_equal(page, 199);
 	page = 0;
-	assert_true(migration_memory__take(&mem, 1, &page));
+	assert_true(migration_memory__take(&mem, 1, &page, UINT64_MAX));
 	assert_int_equal(page, 63);
 	page = 0;
-	assert_true(migration_memory__take(&mem, 2, &page));
+	assert_true(migration_memory__take(&mem, 2, &page, UINT64_MAX));
 	assert_int_equal(page, 0);
-	assert_true(migration_memory__take(&mem, 2, &page));
+	assert_true(migration_memory__take(&mem, 2, &page, UINT64_MAX));
 	assert_int_equal(page, 4);
-	assert_false(migration_memory__take(&mem, 2, &page));
+	assert_false(migration_memory__take(&mem, 2, &page, UINT64_MAX));
 	assert_int_equal(migration_memory__collect(&mem), 0);
 }
 
@@ -113,7 +113,7 @@ static void test_against_plain_set(void **state)
 		case 3:
 			for (expect = page; expect < RAM_PAGES && !todo[expect]; expect++)
 				;
-			assert_int_equal(migration_memory__take(&mem, 0, &page),
+			assert_int_equal(migration_memory__take(&mem, 0, &page, UINT64_MAX),
 					 expect < RAM_PAGES);
 			if (expect < RAM_PAGES) {
 				assert_int_equal(page, expect);
@@ -133,10 +133,10 @@ static void test_add_and_clear(void **state)
 	assert_false(migration_memory__add(&mem, 1, 7));
 	migration_memory__add_all(&mem, 1);
 	assert_int_equal(mem.tracks[1].nr_todo, 64);
-	assert_true(migration_memory__take(&mem, 1, &page));
+	assert_true(migration_memory__take(&mem, 1, &page, UINT64_MAX));
 	assert_int_equal(page, 0);
 	migration_memory__clear(&mem);
-	assert_false(migration_memory__take(&mem, 1, &page));
+	assert_false(migration_memory__take(&mem, 1, &page, UINT64_MAX));
 	assert_true(migration_memory__add(&mem, 1, 7));
 }
 

@@ -15,6 +15,7 @@ static struct harness h;
 static struct migration_channel ch;
 static struct migration_stream s;
 static const struct fault none = { .what = FAULT_NONE, .at = NOWHERE };
+static const struct fault listening = { .what = FAULT_NONE, .at = NOWHERE, .channels = 3 };
 
 /* The test is one side, @side the other, in its own process. */
 static void begin(int side)
@@ -25,11 +26,17 @@ static void begin(int side)
 	harness_init(&h);
 	h.report->outcome = -1;
 	h.report->runs = true;
-	h.fault = &none;
-	h.sock[SOURCE] = h.sock[DESTINATION] = -1;
+	h.fault = side == DESTINATION ? &listening : &none;
+	if (side == DESTINATION)
+		harness_listen(&h);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	harness_fork(&h, side, fds[1], (int[3]) { fds[0], -1, -1 });
 	close(fds[1]);
+	if (side == DESTINATION) {
+		close(h.destination_listener.fd);
+		h.destination_listener.fd = -1;
+		migration_listener__close(&h.relay_listener);
+	}
 	ch = (struct migration_channel) {
 		.fd = fds[0], .cancel_fd = -1, .timeout_ms = CASE_DEADLINE_MS, .peer = "peer",
 	};
@@ -41,13 +48,19 @@ static void begin(int side)
 		assert_int_equal(migration_stream__send_preamble(&s, &err), 0);
 }
 
-static void put(enum migration_record_type type, const void *data, size_t len)
+static void put_on(struct migration_stream *stream, enum migration_record_type type,
+		   const void *data, size_t len)
 {
 	struct iovec iov = { (void *)data, len };
 	struct error err = { "" };
 
-	if (migration_stream__send(&s, type, &iov, 1, &err))
+	if (migration_stream__send(stream, type, &iov, 1, &err))
 		fail_msg("%s: %s", migration_record__name(type), err.msg);
+}
+
+static void put(enum migration_record_type type, const void *data, size_t len)
+{
+	put_on(&s, type, data, len);
 }
 
 static void get(enum migration_record_type type)
@@ -95,9 +108,16 @@ static void over(int side, const char *words)
 
 /* ---- a source that does not ---- */
 
-static void hello(void)
+static struct migration_channel further_ch[2];
+static struct migration_stream further[2];
+
+#define JOIN_ID		77
+
+static void hello_with(uint32_t timeout_ms, uint32_t channels)
 {
-	struct migration_terms terms = { .timeout_ms = CASE_DEADLINE_MS, .hash_seed = 9 };
+	struct migration_terms terms = {
+		.timeout_ms = timeout_ms, .hash_seed = 9, .channels = channels, .join_id = JOIN_ID,
+	};
 	struct migration_machine m;
 	uint8_t *payload;
 	uint32_t len;
@@ -108,6 +128,11 @@ static void hello(void)
 	free(payload);
 }
 
+static void hello(void)
+{
+	hello_with(CASE_DEADLINE_MS, 1);
+}
+
 static void greeted(void)
 {
 	begin(DESTINATION);
@@ -115,7 +140,8 @@ static void greeted(void)
 	get(MIGRATION_REC_HELLO_OK);
 }
 
-static void pages(uint32_t region, uint32_t page, uint32_t count)
+static void pages_on(struct migration_stream *stream, uint32_t region, uint32_t page,
+		     uint32_t count)
 {
 	struct {
 		struct migration_pages_header head;
@@ -125,14 +151,24 @@ static void pages(uint32_t region, uint32_t page, uint32_t count)
 		{ htole32(page), htole32(count) },
 	};
 
-	put(MIGRATION_REC_PAGES, &rec, sizeof(rec));
+	put_on(stream, MIGRATION_REC_PAGES, &rec, sizeof(rec));
+}
+
+static void pages(uint32_t region, uint32_t page, uint32_t count)
+{
+	pages_on(&s, region, page, count);
+}
+
+static void round_end_on(struct migration_stream *stream, uint64_t round, uint64_t nr)
+{
+	struct migration_round_record rec = { htole64(round), htole64(nr) };
+
+	put_on(stream, MIGRATION_REC_ROUND, &rec, sizeof(rec));
 }
 
 static void round_end(uint64_t round, uint64_t nr)
 {
-	struct migration_round_record rec = { htole64(round), htole64(nr) };
-
-	put(MIGRATION_REC_ROUND, &rec, sizeof(rec));
+	round_end_on(&s, round, nr);
 }
 
 static void state(uint32_t id)
@@ -203,7 +239,7 @@ static void test_hello_twice(void **unused)
 
 static void test_hello_of_another_machine(void **unused)
 {
-	struct migration_terms terms = { .timeout_ms = 1000 };
+	struct migration_terms terms = { .timeout_ms = 1000, .channels = 1 };
 	struct migration_machine m;
 	uint8_t *payload;
 	uint32_t len;
@@ -407,6 +443,214 @@ static void test_no_go(void **unused)
 	over(DESTINATION, "source sent round of 0 bytes where go of 0 bytes belongs");
 }
 
+/* ---- further channels ---- */
+
+/* The destination waits for two further channels. */
+static void greeted_for_channels(uint32_t timeout_ms)
+{
+	begin(DESTINATION);
+	hello_with(timeout_ms, 3);
+	get(MIGRATION_REC_HELLO_OK);
+}
+
+static void join(unsigned int i, uint32_t channel, uint32_t reserved, const char *refusal)
+{
+	struct migration_join_record rec = {
+		htole64(JOIN_ID), htole32(channel), htole32(reserved),
+	};
+	struct error err = { "" };
+	struct migration_record answer;
+
+	further_ch[i] = (struct migration_channel) {
+		.fd = -1, .cancel_fd = -1, .timeout_ms = CASE_DEADLINE_MS, .peer = "peer",
+	};
+	assert_int_equal(migration_channel__connect(&further_ch[i], h.destination_uri, &err), 0);
+	assert_int_equal(migration_stream__init(&further[i], &further_ch[i]), 0);
+	assert_int_equal(migration_stream__send_preamble(&further[i], &err), 0);
+	put_on(&further[i], MIGRATION_REC_JOIN, &rec, sizeof(rec));
+	assert_int_equal(migration_stream__recv_preamble(&further[i], &err), 0);
+	if (!refusal) {
+		assert_int_equal(migration_stream__expect(&further[i], MIGRATION_REC_JOIN_OK, 0,
+							  &answer, &err), 0);
+		return;
+	}
+	assert_int_equal(migration_stream__recv(&further[i], &answer, &err), -ECONNABORTED);
+	if (!strstr(err.msg, refusal))
+		fail_msg("\"%s\" has no \"%s\"", err.msg, refusal);
+	migration_channel__close(&further_ch[i]);
+	migration_stream__exit(&further[i]);
+}
+
+static void joined(void)
+{
+	greeted_for_channels(CASE_DEADLINE_MS);
+	join(0, 1, 0, NULL);
+	join(1, 2, 0, NULL);
+}
+
+/* As over(), with the further channels open up to the end. */
+static void over_with_channels(const char *words)
+{
+	unsigned int i;
+
+	over(DESTINATION, words);
+	for (i = 0; i < 2; i++) {
+		migration_channel__close(&further_ch[i]);
+		migration_stream__exit(&further[i]);
+	}
+}
+
+/* Refused without harm: those that are right come later. */
+static void test_wrong_channels(void **unused)
+{
+	(void)unused;
+	greeted_for_channels(CASE_DEADLINE_MS);
+	join(0, 0, 0, "channel 0: there is no such channel");
+	join(0, 3, 0, "channel 3: there is no such channel");
+	join(0, 1, 1, "not the one under way");
+	join(0, 2, 0, NULL);
+	join(1, 2, 0, "channel 2: it is there already");
+	join(1, 1, 0, NULL);
+	put(MIGRATION_REC_GO, "", 0);
+	over_with_channels("source sent go after 0 state records");
+}
+
+static void test_too_few_channels(void **unused)
+{
+	(void)unused;
+	greeted_for_channels(100);
+	join(0, 2, 0, NULL);
+	over(DESTINATION, "source is silent: 1 of 2 further channels came within 100 ms");
+	migration_channel__close(&further_ch[0]);
+	migration_stream__exit(&further[0]);
+}
+
+static void test_pages_before_channels(void **unused)
+{
+	(void)unused;
+	greeted_for_channels(CASE_DEADLINE_MS);
+	pages(1, 0, 1);
+	over(DESTINATION, "source sent pages before its 2 further channels were there");
+}
+
+static void test_too_many_channels(void **unused)
+{
+	(void)unused;
+	begin(DESTINATION);
+	hello_with(CASE_DEADLINE_MS, 9);
+	over(DESTINATION, "hello: 9 channels and reserved bits 0x0, 1 to 8 channels expected");
+	begin(DESTINATION);
+	hello_with(CASE_DEADLINE_MS, 0);
+	over(DESTINATION, "hello: 0 channels");
+}
+
+static void test_page_twice_on_two_channels(void **unused)
+{
+	(void)unused;
+	joined();
+	pages_on(&further[1], 1, 4, 1);
+	pages_on(&further[0], 1, 4, 1);
+	over_with_channels("wc: page 4 came twice in one pass");
+	joined();
+	pages(2, 4, 2);
+	pages_on(&further[0], 2, 5, 1);
+	over_with_channels("uc: page 5 came twice in one pass");
+}
+
+/* A pass is over when it is on all channels; then the same pages may come anywhere. */
+static void test_passes_over_channels(void **unused)
+{
+	unsigned int round;
+
+	(void)unused;
+	joined();
+	for (round = 0; round < 3; round++) {
+		pages_on(&further[round % 2], 1, 3, 2);
+		pages(1, 5 + round, 1);
+		round_end_on(&further[0], round, round % 2 ? 0 : 2);
+		round_end(round, 1);
+		round_end_on(&further[1], round, round % 2 ? 2 : 0);
+		get(MIGRATION_REC_ROUND_OK);
+	}
+	put(MIGRATION_REC_GO, "", 0);
+	over_with_channels("source sent go after 0 state records");
+}
+
+/* Pages of the next pass, on a channel that is through with this one: they wait. */
+static void test_channel_ahead(void **unused)
+{
+	(void)unused;
+	joined();
+	pages_on(&further[0], 1, 3, 1);
+	round_end_on(&further[0], 0, 1);
+	pages_on(&further[0], 1, 3, 1);
+	round_end_on(&further[0], 1, 1);
+	round_end_on(&further[1], 0, 0);
+	round_end(0, 0);
+	get(MIGRATION_REC_ROUND_OK);
+	round_end_on(&further[1], 1, 0);
+	round_end(1, 0);
+	get(MIGRATION_REC_ROUND_OK);
+	put(MIGRATION_REC_GO, "", 0);
+	over_with_channels("source sent go after 0 state records");
+}
+
+static void test_channel_miscounts(void **unused)
+{
+	(void)unused;
+	joined();
+	pages_on(&further[1], 1, 3, 2);
+	round_end_on(&further[1], 0, 1);
+	over_with_channels("channel 2: end of pass 0 with 1 pages, received pass 0 with 2");
+	joined();
+	round_end_on(&further[0], 1, 0);
+	over_with_channels("channel 1: end of pass 1 with 0 pages, received pass 0 with 0");
+}
+
+static void test_other_records_on_a_channel(void **unused)
+{
+	static const enum migration_record_type types[] = {
+		MIGRATION_REC_STATE, MIGRATION_REC_END, MIGRATION_REC_GO, MIGRATION_REC_JOIN,
+	};
+	char words[64];
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; i < 4; i++) {
+		joined();
+		put_on(&further[0], types[i], "", 0);
+		snprintf(words, sizeof(words), "channel 1: source sent %s where pages belong",
+			 migration_record__name(types[i]));
+		over_with_channels(words);
+	}
+}
+
+static void test_abort_on_a_channel(void **unused)
+{
+	(void)unused;
+	joined();
+	migration_stream__send_abort(&further[1], "no more");
+	over_with_channels("channel 2: no more");
+}
+
+static void test_end_before_the_channels(void **unused)
+{
+	(void)unused;
+	greeted_for_channels(200);
+	join(0, 1, 0, NULL);
+	join(1, 2, 0, NULL);
+	pages(1, 0, region_pages[1]);
+	pages(2, 0, region_pages[2]);
+	state(0);
+	state(1);
+	state(2);
+	round_end_on(&further[0], 0, 0);
+	/* Ours, two JOINs and one ROUND. */
+	end_for(6 + 2 + 1, 32);
+	put(MIGRATION_REC_END, &end, END_SIZE);
+	over_with_channels("channel 2: source is silent: the end of the pass did not come within 150 ms");
+}
+
 /* ---- a destination that does not ---- */
 
 static void test_answer_of_another_kind(void **unused)
@@ -505,6 +749,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_end_with_another_digest),
 		cmocka_unit_test(test_memory_written_meanwhile),
 		cmocka_unit_test(test_no_go),
+		cmocka_unit_test(test_wrong_channels),
+		cmocka_unit_test(test_too_few_channels),
+		cmocka_unit_test(test_pages_before_channels),
+		cmocka_unit_test(test_too_many_channels),
+		cmocka_unit_test(test_page_twice_on_two_channels),
+		cmocka_unit_test(test_passes_over_channels),
+		cmocka_unit_test(test_channel_ahead),
+		cmocka_unit_test(test_channel_miscounts),
+		cmocka_unit_test(test_other_records_on_a_channel),
+		cmocka_unit_test(test_abort_on_a_channel),
+		cmocka_unit_test(test_end_before_the_channels),
 		cmocka_unit_test(test_answer_of_another_kind),
 		cmocka_unit_test(test_answer_with_payload),
 		cmocka_unit_test(test_running_without_go),

@@ -167,7 +167,7 @@ static void test_preamble(void **state)
 	check_preamble(p, pre, -EPROTO, "begins with 0x474554202f204854, not \"DMAPATMG\"");
 	pre = good;
 	pre.version = htole32(MIGRATION_VERSION + 1);
-	check_preamble(p, pre, -EPROTONOSUPPORT, "version 2 of the migration stream, this side version 1");
+	check_preamble(p, pre, -EPROTONOSUPPORT, "version 3 of the migration stream, this side version 2");
 	pre = good;
 	pre.version = htobe32(MIGRATION_VERSION);
 	pre.byte_order = htobe32(MIGRATION_BYTE_ORDER);
@@ -241,7 +241,7 @@ static void test_unknown_type(void **state)
 	uint8_t buf[64];
 
 	raw(p, buf, make_record(buf, h, "", 0, 0));
-	expect_recv(p, -EPROTO, "has type 13");
+	expect_recv(p, -EPROTO, "has type 15");
 }
 
 static void test_type_zero(void **state)

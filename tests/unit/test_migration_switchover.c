@@ -37,8 +37,8 @@ static int measure(void **state)
 	harness_case(&h, &none);
 	harness_judge(&h);
 	assert_int_equal(h.report->outcome, MIGRATION_MOVED);
-	length[SOURCE] = h.passed[SOURCE];
-	length[DESTINATION] = h.passed[DESTINATION];
+	length[SOURCE] = h.passed[SOURCE][0];
+	length[DESTINATION] = h.passed[DESTINATION][0];
 	harness_exit(&h);
 	return 0;
 }
@@ -204,8 +204,9 @@ static void test_cancel_in_each_state(void **state)
 	f.auto_converge = true;
 	f.max_rounds = 12;
 	f.bandwidth = 10000000;
-	for (f.cancel = CANCEL_DESCRIBE; f.cancel <= CANCEL_SAVE; f.cancel++)
-		one(&f, check_cancelled);
+	for (f.channels = 1; f.channels <= 3; f.channels += 2)
+		for (f.cancel = CANCEL_DESCRIBE; f.cancel <= CANCEL_SAVE; f.cancel++)
+			one(&f, check_cancelled);
 }
 
 static void check_cancelled_not_silent(const struct harness *h)

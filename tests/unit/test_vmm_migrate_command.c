@@ -141,7 +141,7 @@ static void test_arguments(void **state)
 {
 	static const struct script s = { .answers = { "\"return\":{}", OVER("completed") } };
 	static const char *const all[8] = {
-		addr.sun_path, "--bandwidth", "100M", "--level=3", "--downtime-limit=20",
+		addr.sun_path, "--bandwidth", "100M", "--level=3", "--channels=2",
 		"unix:/to", "--max-rounds=4", "--auto-converge",
 	};
 
@@ -149,7 +149,7 @@ static void test_arguments(void **state)
 	assert_int_equal(play_to_file(&s, all), 0);
 	assert_non_null(strstr(said, "\"bandwidth\":104857600"));
 	assert_non_null(strstr(said, "\"compression-level\":3"));
-	assert_non_null(strstr(said, "\"downtime-limit-ms\":20"));
+	assert_non_null(strstr(said, "\"channels\":2"));
 	assert_non_null(strstr(said, "\"max-rounds\":4"));
 	assert_non_null(strstr(said, "\"auto-converge\":true"));
 	assert_non_null(strstr(said, "\"uri\":\"unix:/to\""));

@@ -31,6 +31,7 @@ static const char usage[] =
 "  unix:PATH or tcp:HOST:PORT\n"
 "  --bandwidth SIZE        bytes a second while the guest runs (no limit)\n"
 "  --level N               compression, zstd's 1 to 19; 0: none (1)\n"
+"  --channels N            connections that carry pages at the same time, 1 to 8 (1)\n"
 "  --auto-converge         slow the guest down if it writes faster than is sent\n"
 "  --downtime-limit MS     how long the guest may stand still (300)\n"
 "  --max-rounds N          passes before it is stopped in any case (30)\n"
@@ -44,6 +45,7 @@ static const struct {
 } numbers[] = {
 	{ "bandwidth", "bandwidth" },
 	{ "level", "compression-level" },
+	{ "channels", "channels" },
 	{ "downtime-limit", "downtime-limit-ms" },
 	{ "max-rounds", "max-rounds" },
 	{ "timeout", "timeout-ms" },

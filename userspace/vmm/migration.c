@@ -17,6 +17,7 @@
 #include "log.h"
 #include "vmm/control.h"
 #include "vmm/exit_status.h"
+#include "vmm/migration_channels.h"
 #include "vmm/migration_clock.h"
 #include "vmm/migration_pages.h"
 #include "vmm/migration_stream.h"
@@ -121,6 +122,7 @@ static void *source_thread(void *arg)
 		.ops = m->source_ops,
 		.opaque = m,
 		.ch = &ch,
+		.uri = m->uri,
 		.params = m->params,
 	};
 	enum migration_outcome outcome = MIGRATION_STAYED;
@@ -160,14 +162,15 @@ static void *destination_thread(void *arg)
 		.ops = m->destination_ops,
 		.opaque = m,
 		.ch = &ch,
+		.listener = &m->listener,
 	};
 	struct error err = { "" };
 	int ret;
 
 	ret = migration_listener__accept(&m->listener, &ch, &err);
-	migration_listener__close(&m->listener);
 	if (!ret)
 		ret = migration_destination__run(&dst, &err);
+	migration_listener__close(&m->listener);
 	if (!ret) {
 		migration__set_status(m, MIGRATION_COMPLETED);
 		log_info("guest received at %s: %" PRIu64 " passes, %" PRIu64
@@ -235,13 +238,13 @@ static int start_thread(struct migration *m, void *(*fn)(void *), struct error *
 /* The destination waits for a record no longer than for a silent peer. */
 static int check_bandwidth(const struct migration_params *p, struct error *err)
 {
-	uint64_t least = 2000ULL * MIGRATION_MAX_PAYLOAD / p->timeout_ms + 1;
+	uint64_t least = 2000ULL * MIGRATION_MAX_PAYLOAD * p->channels / p->timeout_ms + 1;
 
 	if (p->bandwidth && p->bandwidth < least)
 		return error__set(err, EINVAL,
 				  "bandwidth %" PRIu64 ": 0 (no limit) or at least %" PRIu64
-				  " bytes a second expected, so that a record takes half of timeout-ms %u at most",
-				  p->bandwidth, least, p->timeout_ms);
+				  " bytes a second expected, so that a record on each of %u channels takes half of timeout-ms %u at most",
+				  p->bandwidth, least, p->channels, p->timeout_ms);
 	return 0;
 }
 
@@ -262,6 +265,11 @@ static int check_params(struct migration_params *p, struct error *err)
 	if (p->compression_level > MIGRATION_LEVEL_MAX)
 		return error__set(err, EINVAL, "compression-level %u: 0 (none) to %u expected",
 				  p->compression_level, MIGRATION_LEVEL_MAX);
+	if (!p->channels)
+		p->channels = 1;
+	if (p->channels > MIGRATION_MAX_CHANNELS)
+		return error__set(err, EINVAL, "channels %u: 1 to %u expected", p->channels,
+				  MIGRATION_MAX_CHANNELS);
 	return check_bandwidth(p, err);
 }
 

@@ -30,6 +30,7 @@ struct migration_params {
 	uint32_t timeout_ms;		/* "timeout-ms": longest silence of the peer */
 	uint32_t downtime_limit_ms;	/* "downtime-limit-ms" */
 	uint32_t max_rounds;		/* "max-rounds": passes before the guest is stopped */
+	uint32_t channels;		/* "channels": connections; 0: one */
 	uint32_t compression_level;	/* "compression-level": zstd's; 0: do not compress */
 	bool auto_converge;		/* "auto-converge": slow down a guest that writes too fast */
 	uint64_t bandwidth;		/* "bandwidth": bytes a second in the passes; 0: no limit */

@@ -24,6 +24,7 @@
 
 #define FLUSH_TICK_MS	1
 #define MAX_IOV		8
+#define BACKLOG		16	/* connections of a migration come in quick succession */
 #define SEND_BUFFER	(1 << 20)	/* some records, so that making them and sending overlap */
 
 static int64_t now_ms(void)
@@ -40,11 +41,13 @@ static int64_t deadline_in(uint32_t timeout_ms)
  * Wait for @events on @fd. Returns what is ready; 0 when @tick_ms (-1: none) is
  * over before the deadline.
  */
-static int wait_fd(int fd, short events, int cancel_fd, int64_t deadline, int tick_ms)
+static int wait_fd(int fd, short events, int cancel_fd, int alarm_fd, int64_t deadline,
+		   int tick_ms)
 {
-	struct pollfd pfd[2] = {
+	struct pollfd pfd[3] = {
 		{ .fd = fd, .events = events },
 		{ .fd = cancel_fd, .events = POLLIN },
+		{ .fd = alarm_fd, .events = POLLIN },
 	};
 	int64_t left;
 	int timeout, n;
@@ -57,11 +60,13 @@ static int wait_fd(int fd, short events, int cancel_fd, int64_t deadline, int ti
 		if (tick_ms >= 0 && (timeout < 0 || timeout > tick_ms))
 			timeout = tick_ms;
 
-		n = poll(pfd, 2, timeout);
+		n = poll(pfd, 3, timeout);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0 && pfd[1].revents)
 			return -ECANCELED;
+		if (n > 0 && pfd[2].revents)
+			return -ESHUTDOWN;
 		if (n > 0 && pfd[0].revents)
 			return pfd[0].revents;
 		if (n == 0 && deadline != INT64_MAX && now_ms() >= deadline)
@@ -92,11 +97,18 @@ static int say(const struct migration_channel *ch, int ret, const char *what, st
 	case EPIPE:
 	case ECONNRESET:
 		return error__set(err, EPIPE, "%s closed the connection", ch->peer);
+	case ESHUTDOWN:
+		return error__set(err, ESHUTDOWN, "another channel failed");
 	case EREMOTEIO:
 		return error__set(err, EREMOTEIO, "%s interrupted", ch->peer);
 	default:
 		return error__set(err, -ret, "connection to %s: %s", ch->peer, strerror(-ret));
 	}
+}
+
+static int alarm_of(const struct migration_channel *ch)
+{
+	return ch->alarm_fd ? *ch->alarm_fd : -1;
 }
 
 /* unix:PATH */
@@ -202,7 +214,8 @@ static int connect_to(struct migration_channel *ch, const struct sockaddr *sa, s
 		return -errno;
 	ret = connect(fd, sa, len) ? -errno : 0;
 	if (ret == -EINPROGRESS) {
-		ret = wait_fd(fd, POLLOUT, ch->cancel_fd, deadline_in(ch->timeout_ms), -1);
+		ret = wait_fd(fd, POLLOUT, ch->cancel_fd, alarm_of(ch),
+			      deadline_in(ch->timeout_ms), -1);
 		if (ret > 0) {
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &soerr, &optlen);
 			ret = -soerr;
@@ -291,7 +304,7 @@ static int listen_on(struct migration_listener *l, const struct sockaddr *sa, so
 		ret = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 		      bind(fd, sa, len) ? -errno : 0;
 	}
-	if (!ret && listen(fd, 1))
+	if (!ret && listen(fd, BACKLOG))
 		ret = -errno;
 	l->fd = fd;
 	if (ret)
@@ -333,7 +346,7 @@ int migration_listener__accept(struct migration_listener *l, struct migration_ch
 	int ret;
 
 	for (;;) {
-		ret = wait_fd(l->fd, POLLIN, ch->cancel_fd, INT64_MAX, -1);
+		ret = wait_fd(l->fd, POLLIN, ch->cancel_fd, alarm_of(ch), INT64_MAX, -1);
 		if (ret < 0)
 			return say(ch, ret, "", err);
 		ch->fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -366,7 +379,7 @@ static int hold_back(struct migration_channel *ch, size_t bytes, bool heed_input
 
 	if (!wait)
 		return 0;
-	ret = wait_fd(ch->fd, heed_input ? POLLIN : 0, ch->cancel_fd, until, -1);
+	ret = wait_fd(ch->fd, heed_input ? POLLIN : 0, ch->cancel_fd, alarm_of(ch), until, -1);
 	if (ret == -ETIMEDOUT)
 		return 0;
 	if (ret < 0)
@@ -380,6 +393,7 @@ int migration_channel__write(struct migration_channel *ch, const struct iovec *i
 	short events = POLLOUT | (heed_input ? POLLIN : 0);
 	struct iovec v[MAX_IOV];
 	struct msghdr msg = { .msg_iov = v, .msg_iovlen = n };
+	int alarm_fd = alarm_of(ch);
 	size_t bytes = 0;
 	int64_t deadline;
 	ssize_t sent;
@@ -393,7 +407,7 @@ int migration_channel__write(struct migration_channel *ch, const struct iovec *i
 		return ret;
 	deadline = deadline_in(ch->timeout_ms);
 	while (msg.msg_iovlen) {
-		ret = wait_fd(ch->fd, events, ch->cancel_fd, deadline, -1);
+		ret = wait_fd(ch->fd, events, ch->cancel_fd, alarm_fd, deadline, -1);
 		if (ret < 0)
 			return say(ch, ret, "does not take what is sent", err);
 		if (heed_input && (ret & POLLIN))
@@ -405,6 +419,8 @@ int migration_channel__write(struct migration_channel *ch, const struct iovec *i
 			return say(ch, socket_error(errno), "", err);
 		}
 		ch->tx_bytes += sent;
+		if (ch->control)
+			alarm_fd = -1;
 		while (msg.msg_iovlen && (size_t)sent >= msg.msg_iov->iov_len) {
 			sent -= msg.msg_iov->iov_len;
 			msg.msg_iov++;
@@ -426,11 +442,14 @@ int migration_channel__read(struct migration_channel *ch, void *buf, size_t len,
 	int ret;
 
 	while (len) {
-		ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, deadline, -1);
-		if (ret < 0)
-			return say(ch, ret, "nothing came", err);
 		got = recv(ch->fd, buf, len, 0);
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		if (got < 0 && errno == EAGAIN) {
+			ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, alarm_of(ch), deadline, -1);
+			if (ret < 0)
+				return say(ch, ret, "nothing came", err);
+			continue;
+		}
+		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			return say(ch, got ? socket_error(errno) : -EPIPE, "", err);
@@ -445,7 +464,7 @@ int migration_channel__wait_input(struct migration_channel *ch, struct error *er
 {
 	int ret;
 
-	ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, deadline_in(ch->timeout_ms), -1);
+	ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, alarm_of(ch), deadline_in(ch->timeout_ms), -1);
 	return ret < 0 ? say(ch, ret, "nothing came", err) : 0;
 }
 
@@ -463,7 +482,7 @@ int migration_channel__flush(struct migration_channel *ch, struct error *err)
 		 * Errors first, the queue second: what is acknowledged stays so after a
 		 * reset, and an orderly end of the other direction is no error.
 		 */
-		ret = wait_fd(ch->fd, 0, ch->cancel_fd, deadline, FLUSH_TICK_MS);
+		ret = wait_fd(ch->fd, 0, ch->cancel_fd, alarm_of(ch), deadline, FLUSH_TICK_MS);
 		if (ioctl(ch->fd, SIOCOUTQ, &queued))
 			return say(ch, -errno, "", err);
 		if (!queued)

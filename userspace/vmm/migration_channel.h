@@ -19,6 +19,8 @@ struct migration_rate;
 struct migration_channel {
 	int fd;			/* stream socket, non-blocking; -1: closed */
 	int cancel_fd;		/* eventfd, readable: give up. -1: cannot be cancelled */
+	const int *alarm_fd;	/* eventfd, readable: another channel failed. NULL: there is none */
+	bool control;		/* the alarm does not end a write in its middle: see below */
 	uint32_t timeout_ms;	/* for a whole transfer call; 0: no limit */
 	const char *peer;	/* "source", "destination": for messages */
 	struct migration_rate *rate;	/* holds writes back, not counted in timeout_ms; or NULL */
@@ -46,13 +48,16 @@ void migration_listener__close(struct migration_listener *l);
 /*
  * Transfer everything or fail:
  *   -ECANCELED  cancel_fd is readable
+ *   -ESHUTDOWN  alarm_fd is readable; on the control channel a write looks at it before
+ *               its first byte only, so that its stream can still carry the reason
  *   -ETIMEDOUT  not done within timeout_ms
  *   -EPIPE      the peer closed the connection: an orderly end or a reset, both of
  *               which come after everything that it had sent
  *   -EREMOTEIO  write with @heed_input: the peer sent something, or closed, while
  *               this side was to speak
  *   other       the connection is lost (or worse), which says nothing of the peer
- * A write that fails has not handed all of its bytes to the peer.
+ * A write that fails has not handed all of its bytes to the peer. A read takes what is
+ * there before it looks at anything else.
  */
 int migration_channel__write(struct migration_channel *ch, const struct iovec *iov, int n,
 			     bool heed_input, struct error *err);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "vmm/memtype.h"
+#include "vmm/migration_channels.h"
 
 #define MAX_TIMEOUT_MS	3600000u
 
@@ -27,6 +28,9 @@ struct hello {
 	uint32_t nr_regions;
 	uint32_t nr_cpu_words;
 	uint8_t cpu_vendor[16];	/* NUL-padded */
+	uint64_t join_id;
+	uint32_t channels;
+	uint32_t reserved;	/* 0 */
 };
 
 struct hello_region {
@@ -44,7 +48,7 @@ struct hello_cpu_word {
 	uint32_t value;
 };
 
-_Static_assert(sizeof(struct hello) == 64, "no padding");
+_Static_assert(sizeof(struct hello) == 80, "no padding");
 _Static_assert(sizeof(struct hello_region) == 56, "no padding");
 
 uint8_t *migration_machine__encode(const struct migration_machine *m,
@@ -60,6 +64,8 @@ uint8_t *migration_machine__encode(const struct migration_machine *m,
 		.bind = htole32(m->bind),
 		.nr_regions = htole32(m->nr_regions),
 		.nr_cpu_words = htole32(m->nr_cpu_words),
+		.join_id = htole64(terms->join_id),
+		.channels = htole32(terms->channels),
 	};
 	struct hello_cpu_word *words;
 	struct hello_region *regions;
@@ -154,6 +160,8 @@ int migration_machine__decode(struct migration_machine *m, struct migration_term
 	m->nr_cpu_words = le32toh(hello.nr_cpu_words);
 	terms->timeout_ms = le32toh(hello.timeout_ms);
 	terms->hash_seed = le64toh(hello.hash_seed);
+	terms->channels = le32toh(hello.channels);
+	terms->join_id = le64toh(hello.join_id);
 
 	if (le32toh(hello.page_size) != MIGRATION_PAGE_SIZE)
 		return error__set(err, EPROTO, "page size: source %u, destination %u",
@@ -161,6 +169,10 @@ int migration_machine__decode(struct migration_machine *m, struct migration_term
 	if (!terms->timeout_ms || terms->timeout_ms > MAX_TIMEOUT_MS)
 		return error__set(err, EPROTO, "hello: timeout of %u ms, 1 to %u expected",
 				  terms->timeout_ms, MAX_TIMEOUT_MS);
+	if (!terms->channels || terms->channels > MIGRATION_MAX_CHANNELS || hello.reserved)
+		return error__set(err, EPROTO,
+				  "hello: %u channels and reserved bits 0x%x, 1 to %u channels expected",
+				  terms->channels, le32toh(hello.reserved), MIGRATION_MAX_CHANNELS);
 	if (le32toh(hello.bind) > 1 || !is_text(hello.cpu_vendor, sizeof(m->cpu_vendor)))
 		return error__set(err, EPROTO, "hello: bind %u or CPU vendor malformed",
 				  le32toh(hello.bind));

@@ -66,6 +66,8 @@ struct migration_machine {
 struct migration_terms {
 	uint32_t timeout_ms;	/* for both sides */
 	uint64_t hash_seed;	/* of the page hashes; random, unknown to the guest */
+	uint32_t channels;	/* connections, this one included: 1 to MIGRATION_MAX_CHANNELS */
+	uint64_t join_id;	/* random: what the others introduce themselves by */
 };
 
 /* Returns an allocated payload of *@len bytes, NULL without memory. */

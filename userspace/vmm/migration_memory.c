@@ -11,6 +11,8 @@
 
 #define BITS	64u
 
+_Static_assert(MIGRATION_SHARE_PAGES % BITS == 0, "a share has words of its own");
+
 static uint64_t words(uint64_t nr_pages)
 {
 	return (nr_pages + BITS - 1) / BITS;
@@ -108,10 +110,9 @@ bool migration_memory__add(struct migration_memory *mem, uint32_t region, uint64
 	struct migration_track *t = &mem->tracks[region];
 	uint64_t bit = 1ULL << page % BITS;
 
-	if (t->todo[page / BITS] & bit)
+	if (__atomic_fetch_or(&t->todo[page / BITS], bit, __ATOMIC_RELAXED) & bit)
 		return false;
-	t->todo[page / BITS] |= bit;
-	t->nr_todo++;
+	__atomic_fetch_add(&t->nr_todo, 1, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -135,22 +136,27 @@ void migration_memory__add_populated(struct migration_memory *mem, uint32_t regi
 	}
 }
 
-bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint64_t *page)
+bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint64_t *page,
+			    uint64_t end)
 {
 	struct migration_track *t = &mem->tracks[region];
 	uint64_t w = *page / BITS, bits;
 
-	if (!t->nr_todo || *page >= t->nr_pages)
+	if (end > t->nr_pages)
+		end = t->nr_pages;
+	if (*page >= end)
 		return false;
 	bits = t->todo[w] & ~0ULL << *page % BITS;
 	while (!bits) {
-		if (++w == words(t->nr_pages))
+		if (++w * BITS >= end)
 			return false;
 		bits = t->todo[w];
 	}
 	*page = w * BITS + __builtin_ctzll(bits);
+	if (*page >= end)
+		return false;
 	t->todo[w] &= ~(1ULL << *page % BITS);
-	t->nr_todo--;
+	__atomic_fetch_sub(&t->nr_todo, 1, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -169,7 +175,8 @@ void migration_memory__clear(struct migration_memory *mem)
 void migration_memory__set_loaded(struct migration_memory *mem, uint32_t region, uint64_t page,
 				  struct migration_hash page_hash)
 {
-	mem->tracks[region].loaded[page / BITS] |= 1ULL << page % BITS;
+	__atomic_fetch_or(&mem->tracks[region].loaded[page / BITS], 1ULL << page % BITS,
+			  __ATOMIC_RELAXED);
 	mem->tracks[region].hashes[page] = page_hash;
 }
 

@@ -53,10 +53,17 @@ uint64_t migration_memory__collect(struct migration_memory *mem);
 void migration_memory__add_populated(struct migration_memory *mem, uint32_t region);
 void migration_memory__add_all(struct migration_memory *mem, uint32_t region);
 
-/* Is @page new in the set? Notes it. */
+/* Is @page new in the set? Notes it. From any thread, with add and set_loaded elsewhere. */
 bool migration_memory__add(struct migration_memory *mem, uint32_t region, uint64_t page);
-/* Take the next page from *@page on out of the set; false: none left. */
-bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint64_t *page);
+#define MIGRATION_SHARE_PAGES	64u
+
+/*
+ * Take the next page from *@page on, and before @end, out of the set; false: none left
+ * there. Threads may take at the same time, each in parts of its own that begin and end
+ * at multiples of MIGRATION_SHARE_PAGES.
+ */
+bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint64_t *page,
+			    uint64_t end);
 void migration_memory__clear(struct migration_memory *mem);
 
 /* Destination: note the hash of a page that has been loaded; ask whether it has. */

@@ -9,9 +9,16 @@
 
 #include <stdint.h>
 
+/* First record of each channel but the control channel; answered by JOIN_OK. */
+struct migration_join_record {
+	uint64_t join_id;	/* the HELLO's */
+	uint32_t channel;	/* from 1 */
+	uint32_t reserved;	/* 0 */
+};
+
 struct migration_round_record {
 	uint64_t round;		/* from 0, one more each time */
-	uint64_t pages;		/* in the PAGES records since the last ROUND */
+	uint64_t pages;		/* in this channel's PAGES records since its last ROUND */
 };
 
 /* Then the data. What id and instance mean is migration_state.h's. */
@@ -21,7 +28,7 @@ struct migration_state_record {
 };
 
 struct migration_end_record {
-	uint64_t records;	/* sent by the source before this one */
+	uint64_t records;	/* sent by the source before this one, on all channels */
 	uint64_t pages;		/* in all PAGES records */
 	uint32_t states;	/* STATE records */
 	uint32_t runs;		/* 1: the guest was running, 0: it was stopped */

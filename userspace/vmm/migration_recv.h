@@ -15,6 +15,7 @@
 #include "vmm/migration_machine.h"
 
 struct migration_channel;
+struct migration_listener;
 
 struct migration_arrival {
 	uint64_t rounds;
@@ -43,6 +44,7 @@ struct migration_destination {
 	const struct migration_destination_ops *ops;
 	void *opaque;
 	struct migration_channel *ch;	/* timeout_ms: until the source says its own */
+	struct migration_listener *listener;	/* of further channels; closed when all are there */
 	struct migration_arrival stats;
 };
 

@@ -16,14 +16,15 @@
 #include <sys/socket.h>
 
 #include "vmm/migration_channel.h"
+#include "vmm/migration_channels.h"
 #include "vmm/migration_clock.h"
 #include "vmm/migration_converge.h"
 #include "vmm/migration_copy.h"
 #include "vmm/migration_memory.h"
-#include "vmm/migration_pages.h"
 #include "vmm/migration_rate.h"
 #include "vmm/migration_records.h"
 #include "vmm/migration_stream.h"
+#include "vmm/migration_workers.h"
 
 /* So few dirty pages that another pass would not make fewer of them. */
 #define FEW_PAGES	16u
@@ -36,10 +37,12 @@ struct migration_sender {
 	struct migration_stream stream;
 	struct migration_machine machine;
 	struct migration_memory memory;
-	struct migration_writer writer;
-	struct migration_rate rate;	/* while the channel points to it */
+	struct migration_channels channels;
+	struct migration_workers workers;
+	struct migration_rate rate;	/* while the channels point to it */
 	struct migration_converge converge;
 	uint32_t nr_states;
+	uint64_t done_before;	/* pages looked at before this pass */
 	bool described;
 	bool logging;
 	bool paused;		/* by this migration, and not given away */
@@ -49,17 +52,36 @@ struct migration_sender {
 
 static uint64_t sent_bytes(const struct migration_sender *s)
 {
-	return s->src->ch->tx_bytes;
+	struct migration_work sum;
+
+	migration_workers__sum(&s->workers, &sum);
+	return sum.tx_bytes;
 }
 
-static void progress(struct migration_sender *s)
+static void progress(void *opaque)
 {
+	struct migration_sender *s = opaque;
 	struct migration_stats *stats = &s->src->stats;
+	struct migration_work sum;
+	uint32_t i;
 
-	stats->pages_sent = s->writer.nr_filled;
-	stats->zero_pages = s->writer.nr_zero;
-	stats->bytes_sent = sent_bytes(s);
+	migration_workers__sum(&s->workers, &sum);
+	stats->pages_sent = sum.nr_filled;
+	stats->zero_pages = sum.nr_zero;
+	stats->bytes_sent = sum.tx_bytes;
+	stats->round_done = sum.nr_done - s->done_before;
+	for (i = 0; i < stats->nr_regions; i++)
+		stats->regions[i].pages_sent = migration_workers__region_pages(&s->workers, i);
 	s->src->ops->progress(s->src->opaque, stats);
+}
+
+static void limit_bandwidth(struct migration_sender *s, struct migration_rate *rate)
+{
+	unsigned int i;
+
+	s->src->ch->rate = rate;
+	for (i = 0; i < s->channels.nr; i++)
+		s->channels.ch[i].rate = rate;
 }
 
 int migration_source__put_state(struct migration_source *src, uint32_t id, uint32_t instance,
@@ -77,14 +99,19 @@ int migration_source__put_state(struct migration_source *src, uint32_t id, uint3
 
 static int handshake(struct migration_sender *s, struct error *err)
 {
-	struct migration_terms terms = { .timeout_ms = s->src->params.timeout_ms };
+	const struct migration_params *p = &s->src->params;
+	struct migration_terms terms = {
+		.timeout_ms = p->timeout_ms,
+		.channels = p->channels ? p->channels : 1,
+	};
 	struct migration_record rec;
 	struct iovec iov;
 	uint8_t *hello;
 	uint32_t len;
 	int ret;
 
-	if (getrandom(&terms.hash_seed, sizeof(terms.hash_seed), 0) != sizeof(terms.hash_seed))
+	if (getrandom(&terms.hash_seed, sizeof(terms.hash_seed), 0) != sizeof(terms.hash_seed) ||
+	    getrandom(&terms.join_id, sizeof(terms.join_id), 0) != sizeof(terms.join_id))
 		return error__set(err, errno, "getrandom: %s", strerror(errno));
 	ret = migration_stream__send_preamble(&s->stream, err);
 	if (!ret)
@@ -102,33 +129,14 @@ static int handshake(struct migration_sender *s, struct error *err)
 		ret = migration_stream__expect(&s->stream, MIGRATION_REC_HELLO_OK, 0, &rec, err);
 	if (!ret && migration_memory__init(&s->memory, &s->machine, terms.hash_seed))
 		ret = error__set(err, ENOMEM, "no memory to track pages");
-	return ret;
-}
-
-/* @always: even if the destination has it already, as far as the hash tells. */
-static int send_page(struct migration_sender *s, uint32_t region, uint64_t page, bool always,
-		     struct error *err)
-{
-	const struct migration_region *r = &s->machine.regions[region];
-	struct migration_hash *known = &s->memory.tracks[region].hashes[page];
-	void *copy = migration_writer__page(&s->writer);
-	uint64_t before = s->src->ch->tx_bytes;
-	struct migration_hash hash;
-	bool zero;
-	int ret;
-
-	s->src->stats.round_done++;
-	/* The guest may write on: hash and send one copy, never the page itself. */
-	migration_copy__read_page(copy, r->hva + (page << MIGRATION_PAGE_SHIFT), r->memtype);
-	zero = migration_copy__is_zero(copy);
-	hash = zero ? s->memory.zero : migration_memory__hash(&s->memory, copy);
-	if (!always && migration_hash__equal(hash, *known))
-		return 0;
-	*known = hash;
-	s->src->stats.regions[region].pages_sent++;
-	ret = migration_writer__add(&s->writer, region, page, zero, err);
-	if (!ret && s->src->ch->tx_bytes != before)
-		progress(s);
+	if (!ret)
+		ret = migration_channels__connect(&s->channels, terms.channels - 1, s->src->uri,
+						  s->src->ch, terms.join_id, err);
+	if (!ret)
+		ret = migration_workers__start(&s->workers, &s->channels, &s->memory,
+					       p->compression_level, err);
+	if (!ret && p->bandwidth)
+		limit_bandwidth(s, &s->rate);
 	return ret;
 }
 
@@ -137,7 +145,6 @@ static int send_region(struct migration_sender *s, uint32_t region, bool always,
 		       struct error *err)
 {
 	const struct migration_region *r = &s->machine.regions[region];
-	uint64_t page;
 	int ret, end;
 
 	if (!s->memory.tracks[region].nr_todo)
@@ -146,10 +153,7 @@ static int send_region(struct migration_sender *s, uint32_t region, bool always,
 	ret = migration_copy__begin(r, false, s->src->params.timeout_ms / 2, err);
 	if (ret)
 		return ret;
-	for (page = 0; !ret && migration_memory__take(&s->memory, region, &page); page++)
-		ret = send_page(s, region, page, always, err);
-	if (!ret)
-		ret = migration_writer__flush(&s->writer, err);
+	ret = migration_workers__send(&s->workers, region, always, err);
 	end = migration_copy__end(r, false, err);
 	return ret ? ret : end;
 }
@@ -157,7 +161,6 @@ static int send_region(struct migration_sender *s, uint32_t region, bool always,
 static int send_round(struct migration_sender *s, uint64_t round, struct error *err)
 {
 	struct migration_round_record rec = { .round = htole64(round) };
-	uint64_t before = s->writer.nr_filled + s->writer.nr_zero;
 	struct iovec iov = { &rec, sizeof(rec) };
 	struct migration_record answer;
 	uint32_t i;
@@ -170,7 +173,10 @@ static int send_round(struct migration_sender *s, uint64_t round, struct error *
 		if (ret)
 			return ret;
 	}
-	rec.pages = htole64(s->writer.nr_filled + s->writer.nr_zero - before);
+	ret = migration_workers__end_round(&s->workers, round, err);
+	if (ret)
+		return ret;
+	rec.pages = htole64(migration_workers__control_pages(&s->workers));
 	ret = migration_stream__send(&s->stream, MIGRATION_REC_ROUND, &iov, 1, err);
 	if (ret)
 		return ret;
@@ -253,7 +259,7 @@ static int precopy(struct migration_sender *s, struct error *err)
 	for (round = 0;; round++) {
 		stats->round_pages[round] = dirty.pages;
 		stats->rounds = round + 1;
-		stats->round_done = 0;
+		s->done_before += stats->round_done;
 		stats->remaining_pages = dirty.pages;
 		progress(s);
 
@@ -286,8 +292,7 @@ static int send_end(struct migration_sender *s, struct error *err)
 {
 	struct migration_hash digests[MIGRATION_MAX_REGIONS], h;
 	struct migration_end_record end = {
-		.records = htole64(s->stream.tx_seq),
-		.pages = htole64(s->writer.nr_filled + s->writer.nr_zero),
+		.records = htole64(migration_workers__records(&s->workers)),
 		.states = htole32(s->nr_states),
 		.runs = htole32(s->ran),
 		.nr_regions = htole32(s->machine.nr_regions),
@@ -296,8 +301,11 @@ static int send_end(struct migration_sender *s, struct error *err)
 		{ &end, sizeof(end) },
 		{ digests, s->machine.nr_regions * sizeof(*digests) },
 	};
+	struct migration_work sum;
 	uint32_t i;
 
+	migration_workers__sum(&s->workers, &sum);
+	end.pages = htole64(sum.nr_filled + sum.nr_zero);
 	for (i = 0; i < s->machine.nr_regions; i++) {
 		h = migration_memory__digest(&s->memory, i);
 		digests[i].low = htole64(h.low);
@@ -425,7 +433,7 @@ static int stop_and_copy(struct migration_sender *s, struct error *err)
 		return ret;
 	s->paused = true;
 	/* The limits are for a guest that runs; this one waits. */
-	s->src->ch->rate = NULL;
+	limit_bandwidth(s, NULL);
 	ret = throttle(s, 0, err);
 	if (ret)
 		return ret;
@@ -440,7 +448,10 @@ static int stop_and_copy(struct migration_sender *s, struct error *err)
 			return ret;
 	}
 	s->src->stats.remaining_pages = 0;
-	ret = s->src->ops->save(s->src->opaque, s->src, err);
+	/* END takes the place of the control channel's own. */
+	ret = migration_workers__end_round(&s->workers, s->src->stats.rounds, err);
+	if (!ret)
+		ret = s->src->ops->save(s->src->opaque, s->src, err);
 	if (!ret)
 		ret = send_end(s, err);
 	if (!ret)
@@ -470,11 +481,16 @@ static int run_until_ready(struct migration_sender *s, struct error *err)
 	uint32_t i;
 	int ret;
 
+	ret = migration_channels__init(&s->channels);
+	if (ret)
+		return error__set(err, -ret, "eventfd: %s", strerror(-ret));
 	if (migration_stream__init(&s->stream, src->ch) ||
-	    migration_writer__init(&s->writer, &s->stream, src->params.compression_level))
+	    migration_workers__init(&s->workers, &s->stream, src->params.compression_level))
 		return error__set(err, ENOMEM, "no memory for the migration's buffers");
-	if (src->params.bandwidth)
-		src->ch->rate = &s->rate;
+	s->workers.progress = progress;
+	s->workers.opaque = s;
+	src->ch->alarm_fd = &s->channels.alarm_fd;
+	src->ch->control = true;
 	ret = src->ops->describe(src->opaque, &s->machine, err);
 	if (ret)
 		return ret;
@@ -499,6 +515,8 @@ enum migration_outcome migration_source__run(struct migration_source *src, struc
 	enum migration_outcome outcome = MIGRATION_STAYED;
 	struct migration_sender *s;
 	char reason[sizeof(err->msg) + 16];
+	struct error why = { "" };
+	int ret;
 
 	s = calloc(1, sizeof(*s));
 	if (!s) {
@@ -510,14 +528,22 @@ enum migration_outcome migration_source__run(struct migration_source *src, struc
 	memset(&src->stats, 0, sizeof(src->stats));
 	migration_rate__init(&s->rate, src->params.bandwidth, migration_clock__ns());
 
-	if (!run_until_ready(s, err))
-		outcome = hand_over(s, err);
-
+	ret = run_until_ready(s, &why);
+	/* What follows is between this channel and the destination alone. */
+	src->ch->alarm_fd = NULL;
 	src->ch->rate = NULL;
+	migration_workers__stop(&s->workers);
+	if (!ret)
+		outcome = hand_over(s, &why);
+
 	throttle(s, 0, NULL);
 	/* The guest first: the peer may be slow to hear why. */
 	if (outcome == MIGRATION_STAYED && s->paused)
 		src->ops->resume(src->opaque);
+	if (ret == -ESHUTDOWN)
+		migration_channels__explain(&s->channels, &s->stream, err);
+	else if (outcome == MIGRATION_STAYED)
+		error__set(err, 0, "%s", why.msg);
 	if (outcome == MIGRATION_STAYED && s->stream.buf) {
 		snprintf(reason, sizeof(reason), "source: %s", err->msg);
 		src->ch->cancel_fd = -1;
@@ -529,8 +555,9 @@ enum migration_outcome migration_source__run(struct migration_source *src, struc
 	if (s->logging)
 		src->ops->log_stop(src->opaque);
 	migration_channel__close(src->ch);
+	migration_workers__exit(&s->workers);
+	migration_channels__exit(&s->channels);
 	migration_memory__exit(&s->memory);
-	migration_writer__exit(&s->writer);
 	migration_stream__exit(&s->stream);
 	migration_rate__exit(&s->rate);
 	if (s->described)

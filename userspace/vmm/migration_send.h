@@ -103,6 +103,7 @@ struct migration_source {
 	const struct migration_source_ops *ops;
 	void *opaque;
 	struct migration_channel *ch;
+	const char *uri;	/* where further channels are connected to */
 	struct migration_params params;
 	struct migration_stats stats;
 	struct migration_sender *sender;	/* migration_send.c's own */

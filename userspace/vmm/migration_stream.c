@@ -50,6 +50,10 @@ const char *migration_record__name(enum migration_record_type type)
 		return "running";
 	case MIGRATION_REC_ABORT:
 		return "abort";
+	case MIGRATION_REC_JOIN:
+		return "join";
+	case MIGRATION_REC_JOIN_OK:
+		return "join-ok";
 	}
 	return "unknown";
 }

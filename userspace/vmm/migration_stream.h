@@ -19,7 +19,7 @@ struct XXH3_state_s;
 struct migration_channel;
 
 #define MIGRATION_MAGIC		"DMAPATMG"
-#define MIGRATION_VERSION	1
+#define MIGRATION_VERSION	2
 #define MIGRATION_BYTE_ORDER	0x01020304	/* a big-endian writer's reads 0x04030201 */
 
 struct migration_preamble {
@@ -54,8 +54,10 @@ enum migration_record_type {
 	MIGRATION_REC_READY,		/* D: everything is loaded and agrees */
 	MIGRATION_REC_GO,		/* S: the guest is yours */
 	MIGRATION_REC_RUNNING,		/* D: it starts now */
-	MIGRATION_REC_ABORT,		/* either: the reason in words; the last record */
-	MIGRATION_REC_LAST = MIGRATION_REC_ABORT,
+	MIGRATION_REC_ABORT,		/* either: the reason in words; nothing follows */
+	MIGRATION_REC_JOIN,		/* S: first on each further channel: whose it is */
+	MIGRATION_REC_JOIN_OK,		/* D: and it may send pages */
+	MIGRATION_REC_LAST = MIGRATION_REC_JOIN_OK,
 };
 
 struct migration_record {
