@@ -453,7 +453,8 @@ int migration_channel__read(struct migration_channel *ch, void *buf, size_t len,
 			continue;
 		if (got <= 0)
 			return say(ch, got ? socket_error(errno) : -EPIPE, "", err);
-		ch->rx_bytes += got;
+		/* Another thread may look at it for the report. */
+		__atomic_store_n(&ch->rx_bytes, ch->rx_bytes + got, __ATOMIC_RELAXED);
 		buf = (char *)buf + got;
 		len -= got;
 	}
