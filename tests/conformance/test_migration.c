@@ -226,6 +226,92 @@ static void test_cancel(void)
 	side_stop(&src);
 }
 
+/* ---- parameters ---- */
+
+static void test_channels(void)
+{
+	start_source(WRITING);
+	start_destination();
+	side_migrate(&src, "unix:" INCOMING, ",\"channels\":3,\"timeout-ms\":10000");
+	check_arrived("3 channels");
+	start_destination_with("A", "tcp:127.0.0.1:7010", all, "16M", "require");
+	side_migrate(&src, "tcp:127.0.0.1:7010",
+		     ",\"channels\":8,\"compression-level\":0,\"timeout-ms\":10000");
+	check_arrived("8 channels over TCP, not compressed");
+	/* Pages are on their way on all of them. */
+	start_destination();
+	side_migrate(&src, "unix:" INCOMING,
+		     ",\"channels\":3,\"bandwidth\":1000000,\"timeout-ms\":10000");
+	test_assert(control_wait(&src.events, "\"pass\":1"));
+	control_command(&src.ctl, "\"execute\":\"migrate_cancel\"");
+	check_stayed("migration cancelled", "cancel with channels and a limit");
+	check_destination_ended("source", "cancel with channels and a limit");
+	side_stop(&dst);
+	side_stop(&src);
+}
+
+/*
+ * The guest writes all it has several times while it is sent once: the passes do not
+ * get shorter, unless it is slowed down.
+ */
+#define SLOW	",\"bandwidth\":4000000,\"compression-level\":0,\"timeout-ms\":10000"
+
+static void test_auto_converge(void)
+{
+	start_source(WRITING);
+	start_destination();
+	side_migrate(&src, "unix:" INCOMING, SLOW ",\"max-rounds\":8");
+	test_ok(side_migrated(&src), "too fast a guest: completed");
+	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
+	if (!test_ok(strstr(src.ctl.line, "\"rounds\":8,") &&
+		     strstr(src.ctl.line, "\"throttle\":0,"),
+		     "too fast a guest: takes all passes, and is not slowed down"))
+		test_note("%s", src.ctl.line);
+	side_stop(&src);
+	side_stop(&dst);
+
+	start_source(WRITING);
+	start_destination();
+	side_migrate(&src, "unix:" INCOMING, SLOW ",\"max-rounds\":100,\"auto-converge\":true");
+	test_assert(control_wait(&src.events, "\"pass\":6"));
+	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
+	if (!test_ok(strstr(src.ctl.line, "\"throttle\":") &&
+		     !strstr(src.ctl.line, "\"throttle\":0,"), "auto-converge: slows the guest down"))
+		test_note("%s", src.ctl.line);
+	test_ok(side_migrated(&src), "auto-converge: completed");
+	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
+	if (!test_ok(!strstr(src.ctl.line, "\"rounds\":100,"), "auto-converge: the passes get shorter"))
+		test_note("%s", src.ctl.line);
+	side_stop(&src);
+	side_stop(&dst);
+}
+
+/* The program that follows a migration on the terminal. */
+static void test_command(void)
+{
+	struct process command;
+
+	start_source(WRITING);
+	start_destination();
+	process_run(&command, "/t/dmapat-vmm", "migrate", side_path(&src, "ctl"), "unix:" INCOMING,
+		    "--bandwidth", "1M", "--channels", "2", "--timeout", "10000");
+	test_assert(process_says(&command, "pass 1: "));
+	kill(command.pid, SIGINT);
+	test_ok(process_says(&command, "cancelled: migration cancelled"), "Ctrl-C: cancelled");
+	test_eq(process_end(&command), 1, "Ctrl-C: exit status");
+	check_stayed("migration cancelled", "Ctrl-C");
+	check_destination_ended("source", "Ctrl-C");
+	side_stop(&dst);
+
+	start_destination();
+	process_run(&command, "/t/dmapat-vmm", "migrate", side_path(&src, "ctl"), "unix:" INCOMING,
+		    "--level", "3", "--max-rounds", "4", "--timeout", "10000");
+	test_ok(process_says(&command, "completed: "), "followed: completed");
+	test_eq(process_end(&command), 0, "followed: exit status");
+	check_arrived("followed");
+	side_stop(&src);
+}
+
 static void refused(const char *const buffers[4], const char *memory, const char *bind,
 		    const char *why)
 {
@@ -464,6 +550,12 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && !strcmp(argv[1], "logs-stock")) {
 		test_logs("off", unbound);
+		return test_end();
+	}
+	if (argc == 2 && !strcmp(argv[1], "parameters")) {
+		test_channels();
+		test_auto_converge();
+		test_command();
 		return test_end();
 	}
 	if (argc == 2 && !strcmp(argv[1], "moves")) {

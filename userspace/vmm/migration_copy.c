@@ -16,7 +16,7 @@
 #define CACHE_LINE	64
 
 __attribute__((target("sse4.1")))
-static void read_streaming(void *dst, const void *src)
+void migration_copy__read_streaming(void *dst, const void *src)
 {
 	__m128i *to = dst, *from = (__m128i *)src;	/* the intrinsic takes no const */
 	unsigned int i;
@@ -39,12 +39,20 @@ static void read_streaming(void *dst, const void *src)
 	}
 }
 
+void migration_copy__read_plain(void *dst, const void *src)
+{
+	memcpy(dst, src, MIGRATION_PAGE_SIZE);
+}
+
+migration_copy_fn *migration_copy__reader(uint32_t memtype, bool sse41)
+{
+	return memtype != DMABUF_MEMTYPE_WB && sse41 ? migration_copy__read_streaming :
+						       migration_copy__read_plain;
+}
+
 void migration_copy__read_page(void *dst, const void *src, uint32_t memtype)
 {
-	if (memtype != DMABUF_MEMTYPE_WB && __builtin_cpu_supports("sse4.1"))
-		read_streaming(dst, src);
-	else
-		memcpy(dst, src, MIGRATION_PAGE_SIZE);
+	migration_copy__reader(memtype, __builtin_cpu_supports("sse4.1"))(dst, src);
 }
 
 void migration_copy__write_page(void *dst, const void *src)

@@ -22,6 +22,12 @@ struct migration_region;
  */
 void migration_copy__read_page(void *dst, const void *src, uint32_t memtype);
 
+/* What it chooses from, and by what. */
+typedef void migration_copy_fn(void *dst, const void *src);
+migration_copy_fn migration_copy__read_plain;
+migration_copy_fn migration_copy__read_streaming;	/* needs SSE4.1 */
+migration_copy_fn *migration_copy__reader(uint32_t memtype, bool sse41);
+
 /* Copy a page into a mapping of any type, globally visible when it returns. */
 void migration_copy__write_page(void *dst, const void *src);
 void migration_copy__zero_page(void *dst);

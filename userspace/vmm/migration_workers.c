@@ -4,6 +4,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <linux/dmabuf_memtype.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,6 +42,7 @@ static int send_page(struct migration_worker *w, uint32_t region, uint64_t page,
 	struct migration_memory *mem = w->all->memory;
 	const struct migration_region *r = &mem->machine->regions[region];
 	struct migration_hash *known = &mem->tracks[region].hashes[page];
+	const uint8_t *memory = r->hva + (page << MIGRATION_PAGE_SHIFT);
 	void *copy = migration_writer__page(&w->writer);
 	uint64_t before = w->stream->ch->tx_bytes;
 	struct migration_hash hash;
@@ -48,9 +50,13 @@ static int send_page(struct migration_worker *w, uint32_t region, uint64_t page,
 	int ret;
 
 	publish(&w->nr_done, w->nr_done + 1);
-	/* The guest may write on: hash and send one copy, never the page itself. */
-	migration_copy__read_page(copy, r->hva + (page << MIGRATION_PAGE_SHIFT), r->memtype);
-	zero = migration_copy__is_zero(copy);
+	/* What is zero need not be copied to see it, where a look is cheap. */
+	zero = r->memtype == DMABUF_MEMTYPE_WB && migration_copy__is_zero(memory);
+	if (!zero) {
+		/* The guest may write on: hash and send one copy, never the page itself. */
+		migration_copy__read_page(copy, memory, r->memtype);
+		zero = migration_copy__is_zero(copy);
+	}
 	hash = zero ? mem->zero : migration_memory__hash(mem, copy);
 	if (!always && migration_hash__equal(hash, *known))
 		return 0;
