@@ -32,6 +32,7 @@ help:
 	@echo 'check-fast   unit tests alone: no root, no emulator'
 	@echo 'conformance  memory types on every emulated CPU: KTAP, build/report/index.html'
 	@echo 'check-mutants   broken modules: does the matrix fail in the right cells?'
+	@echo 'check-debug     the tests of the modules on a kernel with lockdep, KASAN, UBSAN'
 	@echo 'check-upstream  KVM selftests of the kernel, on stock modules and on ours'
 	@echo 'bench        instruction counts, stock beside dmapat'
 	@echo 'bench-migrate   the same guest moved by QEMU and by dmapat-vmm'

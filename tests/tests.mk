@@ -54,6 +54,7 @@ EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-pro
 -include tests/coherence/coherence.mk
 -include tests/conformance/matrix/matrix.mk
 -include tests/upstream/upstream.mk
+-include tests/debug/debug.mk
 
 EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')
 
