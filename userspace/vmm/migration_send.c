@@ -185,18 +185,23 @@ static int send_round(struct migration_sender *s, uint64_t round, struct error *
 
 /*
  * Is it time to stop the guest? What is left then is what is dirty, and what has to
- * be looked at because its writes are not known.
+ * be looked at because its writes are not known. The limit is no aim: as long as a
+ * pass leaves less than half of what it began with, another one makes the guest's
+ * stop shorter.
  */
 static bool converged(const struct migration_sender *s, const struct migration_dirty *dirty)
 {
+	const struct migration_stats *stats = &s->src->stats;
 	uint64_t floor = dirty->floor * MIGRATION_PAGE_SIZE, allowed;
+	uint64_t left = dirty->pages * MIGRATION_PAGE_SIZE;
 
-	allowed = s->src->stats.bytes_per_second / 1000 * s->src->params.downtime_limit_ms;
-	allowed = allowed > floor ? allowed - floor : 0;
 	/* Where that takes longest, fewer dirty pages would not help. */
-	if (allowed < floor / 8)
-		allowed = floor / 8;
-	return dirty->pages <= FEW_PAGES || dirty->pages * MIGRATION_PAGE_SIZE <= allowed;
+	if (dirty->pages <= FEW_PAGES || left <= floor / 8)
+		return true;
+	if (dirty->pages < stats->round_pages[stats->rounds - 1] / 2)
+		return false;
+	allowed = stats->bytes_per_second / 1000 * s->src->params.downtime_limit_ms;
+	return floor + left <= allowed;
 }
 
 /* The pass is over: the destination has answered. */

@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
+/* The same functions, by the CPU's widest vectors. */
+#include <xxh_x86dispatch.h>
 
 #include "vmm/migration_channel.h"
 
