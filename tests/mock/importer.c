@@ -203,9 +203,9 @@ void mock_unimport_all(struct xarray *imports)
 }
 
 /* Without an IOMMU, DMA addresses are physical ones, of bounce buffers if need be. */
-static int access_segments(struct import *import, const struct dmapat_mock_device_access *access)
+static int access_segments(struct import *import, const struct dmapat_mock_device_access *access,
+			   void *data)
 {
-	void __user *data = u64_to_user_ptr(access->data);
 	u64 skip = access->offset, left = access->len;
 	struct scatterlist *sg;
 	unsigned int i;
@@ -213,7 +213,6 @@ static int access_segments(struct import *import, const struct dmapat_mock_devic
 	for_each_sgtable_dma_sg(import->sgt, sg, i) {
 		phys_addr_t phys = dma_to_phys(&importer->dev, sg_dma_address(sg));
 		u64 len = sg_dma_len(sg);
-		unsigned long failed;
 		void *vaddr;
 
 		if (!left)
@@ -226,11 +225,9 @@ static int access_segments(struct import *import, const struct dmapat_mock_devic
 		vaddr = phys_to_virt(phys + skip);
 		len = min(len - skip, left);
 		if (access->write)
-			failed = copy_from_user(vaddr, data, len);
+			memcpy(vaddr, data, len);
 		else
-			failed = copy_to_user(data, vaddr, len);
-		if (failed)
-			return -EFAULT;
+			memcpy(data, vaddr, len);
 		data += len;
 		left -= len;
 		skip = 0;
@@ -241,7 +238,9 @@ static int access_segments(struct import *import, const struct dmapat_mock_devic
 
 long mock_device_access(struct xarray *imports, const struct dmapat_mock_device_access *access)
 {
+	void __user *user = u64_to_user_ptr(access->data);
 	struct import *import;
+	void *data;
 	int ret;
 
 	if (access->write > 1)
@@ -253,10 +252,22 @@ long mock_device_access(struct xarray *imports, const struct dmapat_mock_device_
 	if (!import || !import->sgt)
 		return -ENOENT;
 
+	if (access->len > import->dmabuf->size)
+		return -ERANGE;
+
+	/* Page faults must not come under the reservation lock, which they take. */
+	data = access->write ? vmemdup_user(user, access->len) :
+			       kvzalloc(access->len, GFP_KERNEL);
+	if (IS_ERR_OR_NULL(data))
+		return data ? PTR_ERR(data) : -ENOMEM;
+
 	dma_resv_lock(import->dmabuf->resv, NULL);
-	ret = import->moved ? -ESTALE : access_segments(import, access);
+	ret = import->moved ? -ESTALE : access_segments(import, access, data);
 	dma_resv_unlock(import->dmabuf->resv);
 
+	if (!ret && !access->write && copy_to_user(user, data, access->len))
+		ret = -EFAULT;
+	kvfree(data);
 	return ret;
 }
 
