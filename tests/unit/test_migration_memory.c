@@ -271,7 +271,7 @@ static void test_copies(void **state)
 /* Streaming loads where they help and the CPU has them, plain ones else; both copy a page. */
 static void test_readers(void **state)
 {
-	migration_copy_fn *both[2] = {
+	void (*const both[2])(void *dst, const void *src) = {
 		migration_copy__read_plain, migration_copy__read_streaming,
 	};
 	static uint8_t page[4096] __attribute__((aligned(4096))), copy[4096 + 16];
