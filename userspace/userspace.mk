@@ -22,6 +22,13 @@ VMM_A := $(B)/userspace/vmm/vmm.a
 
 userspace: $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 
+$(B)/userspace/vmm/acpi_dsdt.hex: userspace/vmm/acpi_dsdt.asl
+	@mkdir -p $(@D)
+	$(call step,IASL)iasl -p $(basename $@) -tc $< > $(basename $@).log || { cat $(basename $@).log; exit 1; }
+
+$(B)/userspace/vmm/acpi.o: $(B)/userspace/vmm/acpi_dsdt.hex
+$(B)/userspace/vmm/acpi.o: U_CFLAGS += -I$(B)/userspace/vmm
+
 $(B)/userspace/%.o: userspace/%.c
 	@mkdir -p $(@D)
 	$(call step,CC)$(CC) $(U_CFLAGS) -c $< -o $@

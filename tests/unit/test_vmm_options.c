@@ -88,8 +88,13 @@ static void test_refused(void **state)
 		const char *line;
 		const char *says;
 	} cases[] = {
-		{ "", "--payload or --incoming" },
-		{ "--payload p --incoming unix:x", "--payload and --incoming" },
+		{ "", "one of --payload, --kernel and --incoming" },
+		{ "--payload p --incoming unix:x", "one of --payload, --kernel and --incoming" },
+		{ "--payload p --kernel k", "one of --payload, --kernel and --incoming" },
+		{ "--payload p --initrd i", "--initrd without --kernel" },
+		{ "--kernel k --device", "wants a value" },
+		{ "--kernel k --device virtio-blk,x", "KEY=VALUE" },
+		{ "--incoming unix:x --device virtio-rng", "do not migrate yet" },
 		{ "--incoming unix:x --paused", "--paused and --incoming" },
 		{ "--payload p --nonsense", "unknown option" },
 		{ "--payload", "wants a value" },

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/linux_boot.h"
 #include "vmm/loader.h"
 #include "vmm/options.h"
 #include "vmm/util.h"
@@ -104,27 +105,32 @@ int boot__tables(const struct memory *ram, struct vcpu_entry *entry, struct erro
 	return 0;
 }
 
-int boot__prepare(struct vm *vm, struct error *err)
+static int boot__payload(struct vm *vm, struct vcpu_entry *entry, struct error *err)
 {
 	const struct options *opts = vm->options;
-	struct vcpu_entry entry = { 0 };
 	struct boot_info *info;
 	int r;
 
-	r = boot__tables(&vm->ram, &entry, err);
+	r = loader__load(&vm->ram, opts->payload, &entry->rip, err);
 	if (r < 0)
 		return r;
-	r = loader__load(&vm->ram, opts->payload, &entry.rip, err);
-	if (r < 0)
-		return r;
-
 	info = boot__hva(&vm->ram, BOOT_INFO_GPA, sizeof(*info), err);
 	if (!info)
 		return -ERANGE;
 	window__freeze(&vm->window);
 	r = boot__info(info, vm->ram.size, &vm->window, vm->nr_vcpus, opts->cmdline, err);
 	window__thaw(&vm->window);
-	if (r < 0)
-		return r;
-	return vcpu__set_entry(&vm->vcpus[0], &entry, err);
+	return r;
+}
+
+int boot__prepare(struct vm *vm, struct error *err)
+{
+	struct vcpu_entry entry = { 0 };
+	int r;
+
+	r = boot__tables(&vm->ram, &entry, err);
+	if (!r)
+		r = vm->options->kernel ? linux_boot__prepare(vm, &entry, err) :
+					  boot__payload(vm, &entry, err);
+	return r < 0 ? r : vcpu__set_entry(&vm->vcpus[0], &entry, err);
 }

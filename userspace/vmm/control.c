@@ -13,14 +13,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "vmm/control_command.h"
 #include "vmm/loop.h"
+#include "vmm/unix_listen.h"
 #include "vmm/util.h"
 
 /* A client that does not read is dropped when this much waits for it. */
@@ -221,64 +220,6 @@ refuse:
 	close(fd);
 }
 
-/* Left behind by a VMM that was killed: nobody answers there any more. */
-static bool control__stale(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	bool stale;
-	int fd;
-
-	/* A connect to any other kind of file is refused, too. */
-	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	stale = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
-		errno == ECONNREFUSED;
-	close(fd);
-	return stale;
-}
-
-static int control__bind(int fd, const struct sockaddr_un *addr)
-{
-	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	if (!control__stale(addr) || unlink(addr->sun_path) < 0)
-		return -EADDRINUSE;
-	return bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
-}
-
-static int control__listen(const char *path, struct error *err)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, r;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return error__set(err, ENAMETOOLONG,
-				  "control socket %s: %zu bytes, a socket's path may have %zu",
-				  path, strlen(path), sizeof(addr.sun_path) - 1);
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return error__set(err, errno, "control socket: %s", strerror(errno));
-	r = control__bind(fd, &addr);
-	if (r < 0) {
-		close(fd);
-		return error__set(err, -r, "control socket %s: %s", path, strerror(-r));
-	}
-	/* Before listen(), so that nobody else has connected by then. */
-	if (chmod(path, 0600) < 0 || listen(fd, CONTROL_MAX_CLIENTS) < 0) {
-		r = error__set(err, errno, "control socket %s: %s", path, strerror(errno));
-		unlink(path);
-		close(fd);
-		return r;
-	}
-	return fd;
-}
-
 int control__create(struct control **out, struct loop *loop, struct vm *vm, const char *path,
 		    struct error *err)
 {
@@ -291,7 +232,7 @@ int control__create(struct control **out, struct loop *loop, struct vm *vm, cons
 	*control = (struct control) {
 		.loop = loop, .vm = vm, .listener.ready = control__accept, .path = strdup(path),
 	};
-	r = control->path ? control__listen(path, err) : -ENOMEM;
+	r = control->path ? unix_listen("control socket", path, CONTROL_MAX_CLIENTS, err) : -ENOMEM;
 	if (r < 0) {
 		free(control->path);
 		free(control);

@@ -13,6 +13,9 @@
 
 #define CPUID_MAX	256
 
+#define CPUID_1_ECX_TSC_DEADLINE	(1u << 24)	/* the LAPIC in KVM has it */
+#define CPUID_1_ECX_HYPERVISOR		(1u << 31)
+
 static struct kvm_cpuid2 *cpuid__alloc(void)
 {
 	struct kvm_cpuid2 *cpuid;
@@ -29,8 +32,9 @@ void cpuid__adjust(struct kvm_cpuid_entry2 *entries, uint32_t n, uint32_t apic_i
 
 	for (i = 0; i < n; i++) {
 		switch (entries[i].function) {
-		case 0x1:	/* EBX 31:24: initial APIC id */
+		case 0x1:	/* EBX 31:24: initial APIC id; ECX: KVM's own, which it does not list */
 			entries[i].ebx = (entries[i].ebx & 0x00ffffff) | apic_id << 24;
+			entries[i].ecx |= CPUID_1_ECX_HYPERVISOR | CPUID_1_ECX_TSC_DEADLINE;
 			break;
 		case 0xb:	/* topology: EDX is the x2APIC id on every level */
 		case 0x1f:

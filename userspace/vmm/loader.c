@@ -4,14 +4,11 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "vmm/file_map.h"
 #include "vmm/memory.h"
 
 static void *loader__hva(const struct memory *ram, uint64_t gpa, uint64_t size, const char *what,
@@ -124,31 +121,15 @@ int loader__load_image(const struct memory *ram, const void *image, size_t size,
 int loader__load(const struct memory *ram, const char *path, uint64_t *entry, struct error *err)
 {
 	struct error why = { 0 };
-	struct stat st;
-	void *image;
-	int fd, r;
+	struct file_map file;
+	int r;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error__set(err, errno, "payload %s: %s", path, strerror(errno));
-	if (fstat(fd, &st) < 0) {
-		r = error__set(err, errno, "payload %s: %s", path, strerror(errno));
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode) || !st.st_size) {
-		r = error__set(err, ENOEXEC, "payload %s: empty, or not a regular file", path);
-		goto out;
-	}
-	image = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (image == MAP_FAILED) {
-		r = error__set(err, errno, "payload %s: mmap: %s", path, strerror(errno));
-		goto out;
-	}
-	r = loader__load_image(ram, image, st.st_size, entry, &why);
+	r = file_map__open(&file, "payload", path, err);
+	if (r < 0)
+		return r;
+	r = loader__load_image(ram, file.data, file.size, entry, &why);
 	if (r < 0)
 		error__set(err, -r, "payload %s: %s", path, why.msg);
-	munmap(image, st.st_size);
-out:
-	close(fd);
+	file_map__close(&file);
 	return r;
 }

@@ -293,6 +293,10 @@ int migration__start(struct vm *vm, const char *uri, const struct migration_para
 		ret = check_params(&p, err);
 	if (ret)
 		return ret;
+	if (vm->nr_devices)
+		return error__set(err, EOPNOTSUPP,
+				  "the VM has %u virtio devices, which do not migrate yet",
+				  vm->nr_devices);
 	m = migration__get(vm);
 	if (!m)
 		return error__set(err, ENOMEM, "no memory for a migration");

@@ -22,7 +22,8 @@ static const struct feature_word {
 	enum migration_cpu_reg reg;
 	uint32_t ignore;
 } feature_words[] = {
-	{ 0x1, 0, MIGRATION_ECX, 1u << 27 },		/* OSXSAVE */
+	/* OSXSAVE; TSC_DEADLINE and HYPERVISOR, which every guest of this VMM has */
+	{ 0x1, 0, MIGRATION_ECX, 1u << 27 | 1u << 24 | 1u << 31 },
 	{ 0x1, 0, MIGRATION_EDX, 1u << 9 },		/* APIC */
 	{ 0x7, 0, MIGRATION_EBX, 0 },
 	{ 0x7, 0, MIGRATION_ECX, 1u << 4 },		/* OSPKE */

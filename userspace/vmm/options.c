@@ -19,7 +19,12 @@ const char options__usage[] =
 "  --memory SIZE         guest RAM (64M), below 3G\n"
 "  --vcpus N             vCPUs (1); all but the first wait for INIT/SIPI\n"
 "  --payload FILE        ELF64 or flat image to start in 64-bit mode\n"
-"  --cmdline STR         text for the payload\n"
+"  --kernel FILE         Linux kernel to start: bzImage, or vmlinux with a PVH entry\n"
+"  --initrd FILE         its initrd\n"
+"  --cmdline STR         text for the payload, or the kernel's command line\n"
+"  --device NAME[,KEY=VALUE...]\n"
+"                        virtio-blk,file=PATH[,readonly=on]; virtio-rng;\n"
+"                        virtio-console,socket=PATH; virtio-net,tap=NAME|fd=N[,mac=MAC]\n"
 "  --window-base GPA     host-visible window (4G)\n"
 "  --window-size SIZE    its size (1G)\n"
 "  --gpu-proc SOCKET[,offset=SIZE]\n"
@@ -35,7 +40,7 @@ const char options__usage[] =
 "  --paused              do not run the guest before cont\n";
 
 enum {
-	OPT_MEMORY = 1, OPT_VCPUS, OPT_PAYLOAD, OPT_CMDLINE, OPT_WINDOW_BASE, OPT_WINDOW_SIZE,
+	OPT_MEMORY = 1, OPT_VCPUS, OPT_PAYLOAD, OPT_KERNEL, OPT_INITRD, OPT_CMDLINE, OPT_DEVICE, OPT_WINDOW_BASE, OPT_WINDOW_SIZE,
 	OPT_GPU_PROC, OPT_GPU_TIMEOUT, OPT_BIND, OPT_CONTROL, OPT_CONSOLE, OPT_INCOMING,
 	OPT_DIRTY_LOG, OPT_DIRTY_RING, OPT_PAUSED, OPT_HELP,
 };
@@ -44,7 +49,10 @@ static const struct option options__long[] = {
 	{ "memory",	 required_argument, NULL, OPT_MEMORY },
 	{ "vcpus",	 required_argument, NULL, OPT_VCPUS },
 	{ "payload",	 required_argument, NULL, OPT_PAYLOAD },
+	{ "kernel",	 required_argument, NULL, OPT_KERNEL },
+	{ "initrd",	 required_argument, NULL, OPT_INITRD },
 	{ "cmdline",	 required_argument, NULL, OPT_CMDLINE },
+	{ "device",	 required_argument, NULL, OPT_DEVICE },
 	{ "window-base", required_argument, NULL, OPT_WINDOW_BASE },
 	{ "window-size", required_argument, NULL, OPT_WINDOW_SIZE },
 	{ "gpu-proc",	 required_argument, NULL, OPT_GPU_PROC },
@@ -153,6 +161,18 @@ static int options__one(struct options *opts, int opt, const char *arg, struct e
 	case OPT_PAYLOAD:
 		opts->payload = arg;
 		return 0;
+	case OPT_KERNEL:
+		opts->kernel = arg;
+		return 0;
+	case OPT_INITRD:
+		opts->initrd = arg;
+		return 0;
+	case OPT_DEVICE:
+		if (opts->nr_devices == DEVICE_MAX)
+			return error__set(err, EINVAL, "--device: more than %d", DEVICE_MAX);
+		r = device_option__parse(&opts->devices[opts->nr_devices], arg, err);
+		opts->nr_devices += !r;
+		return r;
 	case OPT_CMDLINE:
 		if (strlen(arg) >= BOOT_INFO_CMDLINE_MAX)
 			return error__set(err, EINVAL, "--cmdline: %zu bytes, at most %d fit",
@@ -179,11 +199,14 @@ static int options__check(const struct options *opts, struct error *err)
 {
 	uint64_t base = opts->window_base, size = opts->window_size;
 
-	if (!opts->payload && !opts->incoming)
-		return error__set(err, EINVAL, "--payload or --incoming is needed");
-	if (opts->payload && opts->incoming)
+	if (!opts->payload + !opts->kernel + !opts->incoming != 2)
 		return error__set(err, EINVAL,
-				  "--payload and --incoming: the migration brings the guest's memory");
+				  "one of --payload, --kernel and --incoming is needed, and no two of them");
+	if (opts->initrd && !opts->kernel)
+		return error__set(err, EINVAL, "--initrd without --kernel");
+	if (opts->nr_devices && opts->incoming)
+		return error__set(err, EINVAL,
+				  "--device and --incoming: virtio devices do not migrate yet");
 	if (opts->paused && opts->incoming)
 		return error__set(err, EINVAL,
 				  "--paused and --incoming: the source's state decides whether the guest runs");
@@ -254,4 +277,7 @@ void options__free(struct options *opts)
 	for (i = 0; i < opts->nr_gpus; i++)
 		free(opts->gpus[i].socket);
 	opts->nr_gpus = 0;
+	for (i = 0; i < opts->nr_devices; i++)
+		device_option__free(&opts->devices[i]);
+	opts->nr_devices = 0;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "vmm/boot_info.h"
+#include "vmm/device.h"
 #include "vmm/error.h"
 
 #define OPTIONS_MAX_GPUS	8
@@ -38,7 +39,9 @@ struct options {
 	unsigned int dirty_ring;	/* entries a vCPU */
 	unsigned int gpu_timeout_ms;
 	enum bind_mode bind;
-	const char *payload;		/* NULL with incoming */
+	const char *payload;		/* this, */
+	const char *kernel;		/* this, or incoming */
+	const char *initrd;		/* NULL: none */
 	const char *control;		/* NULL: none */
 	const char *console;		/* path, "-", or NULL: dropped */
 	const char *cmdline;
@@ -46,6 +49,8 @@ struct options {
 	bool paused;			/* wait for cont */
 	struct gpu_option gpus[OPTIONS_MAX_GPUS];
 	unsigned int nr_gpus;
+	struct device_option devices[DEVICE_MAX];
+	unsigned int nr_devices;
 };
 
 enum options_result {

@@ -18,6 +18,7 @@
 #include "vmm/vm.h"
 
 #define CR0_LONG_MODE	0x80050033ULL	/* PG, AM, WP, NE, ET, MP, PE */
+#define CR0_PROTECTED_MODE 0x11ULL	/* ET, PE */
 #define CR4_LONG_MODE	0x620ULL	/* PAE, OSFXSR, OSXMMEXCPT */
 #define EFER_LONG_MODE	0x500ULL	/* LMA, LME */
 #define SELECTOR_CODE	0x08
@@ -81,7 +82,7 @@ int vcpu__set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct er
 	};
 	struct kvm_regs regs = {
 		.rip = entry->rip, .rsp = entry->stack, .rflags = 0x2,
-		.rdi = entry->boot_info, .rsi = entry->boot_info,
+		.rbx = entry->boot_info, .rdi = entry->boot_info, .rsi = entry->boot_info,
 	};
 	struct kvm_sregs sregs;
 
@@ -96,10 +97,16 @@ int vcpu__set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct er
 	sregs.ss = data;
 	sregs.gdt = (struct kvm_dtable) { .base = entry->gdt, .limit = GDT_LIMIT };
 	sregs.idt = (struct kvm_dtable) { .limit = 0 };
-	sregs.cr0 = CR0_LONG_MODE;
-	sregs.cr3 = entry->cr3;
-	sregs.cr4 = CR4_LONG_MODE;
-	sregs.efer = EFER_LONG_MODE;
+	if (entry->protected_mode) {
+		sregs.cs.l = 0;
+		sregs.cs.db = 1;
+		sregs.cr0 = CR0_PROTECTED_MODE;
+	} else {
+		sregs.cr0 = CR0_LONG_MODE;
+		sregs.cr3 = entry->cr3;
+		sregs.cr4 = CR4_LONG_MODE;
+		sregs.efer = EFER_LONG_MODE;
+	}
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0)
 		return error__set(err, errno, "vCPU %u: KVM_SET_SREGS: %s", vcpu->index,
 				  strerror(errno));

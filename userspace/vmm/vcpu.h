@@ -22,8 +22,9 @@ struct vcpu_entry {
 	uint64_t rip;
 	uint64_t cr3;
 	uint64_t gdt;
-	uint64_t boot_info;	/* GPA, in RDI and RSI */
+	uint64_t boot_info;	/* GPA, in RBX, RDI and RSI */
 	uint64_t stack;
+	bool protected_mode;	/* 32 bits, no paging; else 64 bits with cr3 */
 };
 
 struct vcpu {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Exits of a vCPU: port I/O to the few devices there are, the ends of a guest,
- * and memory faults, which stop the VM until somebody mends them.
+ * Exits of a vCPU: accesses for the devices, the ends of a guest, and memory faults,
+ * which stop the VM until somebody mends them.
  */
 #include "vmm/vcpu_exit.h"
 
@@ -53,41 +53,6 @@ static void vcpu_exit__fatal(struct vcpu *vcpu, const char *what)
 	vm__exit(vm, EXIT_STOPPED);
 }
 
-static void vcpu_exit__guest_end(struct vcpu *vcpu, uint32_t value)
-{
-	struct vm *vm = vcpu->vm;
-	cJSON *data = cJSON_CreateObject();
-
-	if (value > EXIT_GUEST_MAX) {
-		log_warn("guest exit status %" PRIu32 " is reported as %d", value, EXIT_GUEST_MAX);
-		value = EXIT_GUEST_MAX;
-	}
-	cJSON_AddNumberToObject(data, "status", value);
-	vm__stop_from_vcpu(vm, VM_SHUTDOWN);
-	control__event(vm->control, "SHUTDOWN", data);
-	vm__exit(vm, value);
-}
-
-static void vcpu_exit__port(struct vcpu *vcpu, uint16_t port, bool out, uint8_t *data, size_t size)
-{
-	struct vm *vm = vcpu->vm;
-	uint32_t value = 0;
-
-	if (port >= SERIAL_PORT && port < SERIAL_PORT + SERIAL_NR_PORTS && size == 1) {
-		if (out)
-			serial__write(&vm->serial, port - SERIAL_PORT, *data);
-		else
-			*data = serial__read(&vm->serial, port - SERIAL_PORT);
-	} else if (port == VM_PORT_EXIT && out) {
-		memcpy(&value, data, size);
-		vcpu_exit__guest_end(vcpu, value);
-	} else if (port == VM_PORT_GENERATION && !out && size == sizeof(vm->generation)) {
-		memcpy(data, &vm->generation, size);
-	} else if (!out) {
-		memset(data, 0xff, size);	/* nobody drives the bus */
-	}
-}
-
 static void vcpu_exit__io(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -95,17 +60,16 @@ static void vcpu_exit__io(struct vcpu *vcpu)
 	uint32_t i;
 
 	for (i = 0; i < run->io.count; i++, data += run->io.size)
-		vcpu_exit__port(vcpu, run->io.port, run->io.direction == KVM_EXIT_IO_OUT, data,
-				run->io.size);
+		bus__access(&vcpu->vm->ports, run->io.port, data, run->io.size,
+			    run->io.direction == KVM_EXIT_IO_OUT);
 }
 
-/* No device has registers in memory: the bus floats, as on a PC. */
 static void vcpu_exit__mmio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
-	if (!run->mmio.is_write)
-		memset(run->mmio.data, 0xff, run->mmio.len);
+	bus__access(&vcpu->vm->mmio, run->mmio.phys_addr, run->mmio.data, run->mmio.len,
+		    run->mmio.is_write);
 }
 
 void vcpu_exit__handle(struct vcpu *vcpu)

@@ -17,6 +17,7 @@
 #include "vmm/dirty_ring.h"
 #include "vmm/loop.h"
 #include "vmm/options.h"
+#include "vmm/ports.h"
 #include "vmm/util.h"
 #include "vmm/vcpu.h"
 
@@ -169,6 +170,22 @@ static int vm__choose_dirty_log(struct vm *vm, struct error *err)
 	return r;
 }
 
+static int vm__create_devices(struct vm *vm, struct error *err)
+{
+	const struct options *opts = vm->options;
+	int r;
+
+	r = ports__init(vm, err);
+	if (!r)
+		r = gsi__init(&vm->gsi, vm->vm_fd, err);
+	if (!r)
+		r = pci__init(&vm->pci, &vm->ports, &vm->mmio, err);
+	for (; !r && vm->nr_devices < opts->nr_devices; vm->nr_devices += !r)
+		r = device__create(&vm->devices[vm->nr_devices], vm,
+				   &opts->devices[vm->nr_devices], err);
+	return r;
+}
+
 int vm__create(struct vm *vm, const struct options *opts, struct loop *loop, struct error *err)
 {
 	int r;
@@ -190,6 +207,8 @@ int vm__create(struct vm *vm, const struct options *opts, struct loop *loop, str
 	if (!r)
 		r = vm__choose_dirty_log(vm, err);
 	vm->memory_map.rings = vm->dirty_ring_entries != 0;
+	if (!r)
+		r = vm__create_devices(vm, err);
 	if (!r)
 		r = vm__create_vcpus(vm, err);
 	if (r < 0)
@@ -216,6 +235,10 @@ void vm__destroy(struct vm *vm)
 	free(vm->vcpus);
 	vm->vcpus = NULL;
 	vm->nr_vcpus = 0;
+	while (vm->nr_devices)
+		device__destroy(&vm->devices[--vm->nr_devices]);
+	pci__exit(&vm->pci);
+	gsi__exit(&vm->gsi);
 	memory_map__exit(&vm->memory_map);
 	window__exit(&vm->window);
 	memory__exit(&vm->ram);

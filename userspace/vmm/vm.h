@@ -16,9 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm/bus.h"
+#include "vmm/device.h"
 #include "vmm/error.h"
+#include "vmm/gsi.h"
 #include "vmm/memory.h"
 #include "vmm/memory_transaction.h"
+#include "vmm/pci.h"
 #include "vmm/serial.h"
 #include "vmm/vcpu_throttle.h"
 #include "vmm/window.h"
@@ -59,6 +63,13 @@ struct vm {
 	struct memory_map memory_map;	/* the memslots */
 	enum vm_status status_before;	/* while a change of memslots has stopped the vCPUs */
 	struct serial serial;		/* COM1 */
+
+	struct bus ports;		/* what vCPUs' accesses reach */
+	struct bus mmio;
+	struct gsi gsi;
+	struct pci pci;
+	struct device devices[DEVICE_MAX];
+	unsigned int nr_devices;
 
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;
