@@ -55,6 +55,7 @@ EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-pro
 -include tests/conformance/matrix/matrix.mk
 -include tests/upstream/upstream.mk
 -include tests/debug/debug.mk
+-include tests/linux/linux.mk
 
 EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')
 
@@ -76,15 +77,16 @@ check:
 	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} check-all
 
 check-all: $(UNIT) conformance-build $(B)/tests/upstream/wrap
-	@rm -rf $(B)/upstream-quick
+	@rm -rf $(B)/upstream-quick $(B)/tests/linux/log
 	@mkdir -p $(B)/check
 	@tests/run-unit $(UNIT) | tee $(B)/check/unit.log
 	@BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
 	@echo 'conformance: KTAP in $(B)/report/conformance.ktap'
 	@$(CONFORMANCE_RUN) $(EMU_FILES) 2>&1 > /dev/null || true
 	@$(MAKE) --no-print-directory KVER=$(KVER) check-upstream-quick || true
+	@$(MAKE) --no-print-directory KVER=$(KVER) check-linux || true
 	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log -a $(B)/conformance/summary \
-		-a $(B)/upstream-quick/summary $(EMU_FILES)
+		-a $(B)/upstream-quick/summary -a $(B)/tests/linux/log $(EMU_FILES)
 
 # The matrix, the coherence checker, the three-way agreement: KTAP on stdout.
 CONFORMANCE_TOOLS = $(B)/tests/oracle/trace-report $(B)/tests/coherence/coherence-check \
