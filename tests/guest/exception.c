@@ -21,7 +21,6 @@
 #define TIMER_VECTOR		0x2f	/* no line of the first 8259A has it */
 #define MSR_APIC_BASE		0x01b
 #define APIC_BASE_X2APIC	0xc00	/* enabled, and by MSRs */
-#define MSR_X2APIC_EOI		0x80b
 #define MSR_X2APIC_SVR		0x80f
 #define MSR_X2APIC_LVT_TIMER	0x832
 #define MSR_X2APIC_INIT_COUNT	0x838
@@ -56,7 +55,7 @@ struct exception_frame {
 	uint64_t ss;
 };
 
-extern const char exception_entries[], interrupt_entry[];
+extern const char exception_entries[], interrupt_entry[], timer_entry[];
 void exception_report(const struct exception_frame *frame);
 
 static struct gate idt[NR_VECTORS];
@@ -104,16 +103,11 @@ void interrupt_enable(unsigned int irq)
 /* SDM vol. 3A, 11.5.4 and 11.12. KVM's local APIC counts nanoseconds, whatever the host's CPU. */
 void timer_start(uint64_t ns)
 {
-	set_gate(TIMER_VECTOR, (uint64_t)interrupt_entry);
+	set_gate(TIMER_VECTOR, (uint64_t)timer_entry);
 	cpu_outb(PIC_DATA, 0xff);
 	cpu_wrmsr(MSR_APIC_BASE, cpu_rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
 	cpu_wrmsr(MSR_X2APIC_SVR, SVR_ENABLE);
 	cpu_wrmsr(MSR_X2APIC_LVT_TIMER, LVT_PERIODIC | TIMER_VECTOR);
 	cpu_wrmsr(MSR_X2APIC_DIVIDE, DIVIDE_BY_1);
 	cpu_wrmsr(MSR_X2APIC_INIT_COUNT, ns);
-}
-
-void timer_done(void)
-{
-	cpu_wrmsr(MSR_X2APIC_EOI, 0);
 }

@@ -42,9 +42,8 @@ uint64_t cmdline_number(const char *cmdline, const char *key, uint64_t fallback)
 void exception_init(void);
 /* From now on this interrupt of the first 8259A, and no other, ends a HLT. */
 void interrupt_enable(unsigned int irq);
-/* The same for the local APIC's timer, every @ns; a HLT that it ended wants timer_done(). */
+/* The same for the local APIC's timer, every @ns. */
 void timer_start(uint64_t ns);
-void timer_done(void);
 
 /* paging.c */
 void paging_init(const struct boot_info *info);

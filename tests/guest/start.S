@@ -2,8 +2,10 @@
 /*
  * Entry from the VMM, in long mode with its page tables: RDI has the address of
  * the boot information. And the 32 exception entries, which all end in
- * exception_report(struct exception_frame *), and the interrupt's, which does nothing.
+ * exception_report(struct exception_frame *), and those of the interrupts.
  */
+#define MSR_X2APIC_EOI	0x80b
+
 	.section .text.start, "ax"
 	.globl _start
 _start:
@@ -49,6 +51,24 @@ exception_common:
 	/* An interrupt that ends a HLT, and says nothing else. */
 	.globl	interrupt_entry
 interrupt_entry:
+	iretq
+
+	/*
+	 * The local APIC wants to hear that an interrupt is over, and at once: where an emulator
+	 * forgets the shadow of STI, it comes before the HLT that waits for it, and no other comes.
+	 */
+	.globl	timer_entry
+timer_entry:
+	push	%rax
+	push	%rcx
+	push	%rdx
+	mov	$MSR_X2APIC_EOI, %ecx
+	xor	%eax, %eax
+	xor	%edx, %edx
+	wrmsr
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
 	iretq
 
 	.bss

@@ -73,7 +73,6 @@ void steady_run(const struct boot_info *info)
 	timer_start(cmdline_number(info->cmdline, "tick", 1000000));
 	while (console_poll() != 'v') {
 		cpu_wait_interrupt();
-		timer_done();
 		for (i = 0; i < rate; i++) {
 			page_write(s.start + count % s.set * PAGE_SIZE, 2 + count / s.set);
 			written = ++count;
