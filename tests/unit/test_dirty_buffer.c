@@ -22,7 +22,7 @@ static struct {
 
 static struct buffer buf = {
 	.name = "vgem", .fd = 12345, .offset = OFFSET_PAGES * VMM_PAGE_SIZE,
-	.fd_offset = SKIP_PAGES * VMM_PAGE_SIZE, .size = PAGES * VMM_PAGE_SIZE,
+	.fd_offset = SKIP_PAGES * VMM_PAGE_SIZE, .size = PAGES * VMM_PAGE_SIZE, .bound = true,
 };
 
 int open(const char *path, int flags, ...)
@@ -194,14 +194,16 @@ static void test_conservative(void **state)
 /* No module, one without tracking, a buffer that somebody else tracks. */
 static void test_untracked(void **state)
 {
-	static const int open_errors[] = { ENOENT, ENODEV, ENXIO, 0, 0 };
-	static const int track_errors[] = { 0, 0, 0, ENOTTY, EBUSY };
+	/* The last: all is there, but the buffer is not bound. */
+	static const int open_errors[] = { ENOENT, ENODEV, ENXIO, 0, 0, 0 };
+	static const int track_errors[] = { 0, 0, 0, ENOTTY, EBUSY, 0 };
 	struct dirty_source *s;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(open_errors); i++) {
 		module.open_errno = open_errors[i];
 		module.track_errno = track_errors[i];
+		buf.bound = i + 1 < ARRAY_SIZE(open_errors);
 		s = create(state);
 		start(s);
 		assert_false(s->exact);
@@ -211,6 +213,7 @@ static void test_untracked(void **state)
 		assert_int_equal(s->writers, 0);
 		finish(s);
 	}
+	buf.bound = true;
 }
 
 static void test_errors(void **state)

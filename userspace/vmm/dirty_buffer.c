@@ -4,7 +4,7 @@
  *
  * Exact where the module tracks the buffer exactly: the last pass looks at the pages
  * that it reports and at no other. Everywhere else (another exporter, a module without
- * tracking, none at all) nobody knows, and the last sync() hands over every page. So
+ * tracking, none at all, a buffer that is not bound) nobody knows, and the last sync() hands over every page. So
  * it does while a device or a driver can write all of the buffer.
  *
  * Whether a device still works when the last pass begins is not decided here: whoever
@@ -53,6 +53,12 @@ static int dirty_buffer__track(struct dirty_buffer *b, struct error *err)
 	struct dmabuf_memtype_track track = { .fd = b->buf->fd };
 	int dev, r = 0;
 
+	/*
+	 * Tracking protects pages, and a KVM without our hook has a guest's store to such
+	 * a page done by its emulator, which does not know all instructions.
+	 */
+	if (!b->buf->bound)
+		return 0;
 	dev = open(MEMTYPE_DEVICE, O_RDWR | O_CLOEXEC);
 	if (dev < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
 		return 0;
