@@ -207,7 +207,7 @@ static void test_holes(void **state)
 static void test_hashes(void **state)
 {
 	static uint8_t a[4096], b[4096];
-	struct migration_hash zero, one, other;
+	struct migration_hash zero, one, empty, three;
 	struct migration_memory seeded;
 
 	(void)state;
@@ -217,15 +217,26 @@ static void test_hashes(void **state)
 	one = migration_memory__hash(&mem, b);
 	assert_false(migration_hash__equal(one, zero));
 
-	/* A digest depends on every page, its place and its contents. */
-	other = migration_memory__digest(&mem, 0);
-	mem.tracks[0].hashes[3] = one;
-	one = migration_memory__digest(&mem, 0);
-	assert_false(migration_hash__equal(one, other));
-	mem.tracks[0].hashes[4] = mem.tracks[0].hashes[3];
-	mem.tracks[0].hashes[3] = mem.zero;
-	other = migration_memory__digest(&mem, 0);
-	assert_false(migration_hash__equal(one, other));
+	/* A digest depends on every page, its place and its contents, and on nothing before. */
+	empty = migration_memory__digest(&mem, 0);
+	migration_memory__set_hash(&mem, 0, 3, one);
+	three = migration_memory__digest(&mem, 0);
+	assert_false(migration_hash__equal(three, empty));
+	migration_memory__set_hash(&mem, 0, 4, one);
+	assert_false(migration_hash__equal(migration_memory__digest(&mem, 0), three));
+	migration_memory__set_hash(&mem, 0, 3, mem.zero);
+	assert_false(migration_hash__equal(migration_memory__digest(&mem, 0), three));
+	assert_false(migration_hash__equal(migration_memory__digest(&mem, 0), empty));
+	migration_memory__set_hash(&mem, 0, 3, one);
+	migration_memory__set_hash(&mem, 0, 4, mem.zero);
+	assert_true(migration_hash__equal(migration_memory__digest(&mem, 0), three));
+	/* Two pages that change places are not the same. */
+	b[4095] = 2;
+	migration_memory__set_hash(&mem, 0, 4, migration_memory__hash(&mem, b));
+	three = migration_memory__digest(&mem, 0);
+	migration_memory__set_hash(&mem, 0, 3, mem.tracks[0].hashes[4]);
+	migration_memory__set_hash(&mem, 0, 4, one);
+	assert_false(migration_hash__equal(migration_memory__digest(&mem, 0), three));
 
 	assert_int_equal(migration_memory__init(&seeded, &machine, 43), 0);
 	assert_false(migration_hash__equal(seeded.zero, mem.zero));

@@ -178,7 +178,7 @@ void migration_memory__set_loaded(struct migration_memory *mem, uint32_t region,
 {
 	__atomic_fetch_or(&mem->tracks[region].loaded[page / BITS], 1ULL << page % BITS,
 			  __ATOMIC_RELAXED);
-	mem->tracks[region].hashes[page] = page_hash;
+	migration_memory__set_hash(mem, region, page, page_hash);
 }
 
 bool migration_memory__is_loaded(const struct migration_memory *mem, uint32_t region,
@@ -192,11 +192,34 @@ struct migration_hash migration_memory__hash(const struct migration_memory *mem,
 	return hash(mem->seed, page, MIGRATION_PAGE_SIZE);
 }
 
+/* What a page adds to its region's digest; a page of zeroes, which most are, nothing. */
+static struct migration_hash share(const struct migration_memory *mem, uint64_t page,
+				   struct migration_hash page_hash)
+{
+	const uint64_t words_of_page[] = { htole64(page), htole64(page_hash.low),
+					   htole64(page_hash.high) };
+
+	if (migration_hash__equal(page_hash, mem->zero))
+		return (struct migration_hash) { 0, 0 };
+	return hash(mem->seed, words_of_page, sizeof(words_of_page));
+}
+
+void migration_memory__set_hash(struct migration_memory *mem, uint32_t region, uint64_t page,
+				struct migration_hash page_hash)
+{
+	struct migration_track *t = &mem->tracks[region];
+	struct migration_hash before = share(mem, page, t->hashes[page]);
+	struct migration_hash after = share(mem, page, page_hash);
+
+	t->hashes[page] = page_hash;
+	/* Other channels set other pages' at the same time. */
+	__atomic_fetch_add(&t->digest.low, after.low - before.low, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&t->digest.high, after.high - before.high, __ATOMIC_RELAXED);
+}
+
 struct migration_hash migration_memory__digest(const struct migration_memory *mem, uint32_t region)
 {
-	const struct migration_track *t = &mem->tracks[region];
-
-	return hash(mem->seed, t->hashes, t->nr_pages * sizeof(*t->hashes));
+	return mem->tracks[region].digest;
 }
 
 bool migration_region__next_data(const struct migration_region *r, uint64_t *page,

@@ -25,7 +25,8 @@ struct migration_track {
 	uint64_t *todo;		/* source: to send; destination: received in this pass */
 	uint64_t *loaded;	/* destination: received in any pass, hash up to date */
 	uint64_t nr_todo;
-	struct migration_hash *hashes;
+	struct migration_hash *hashes;	/* change them by migration_memory__set_hash() */
+	struct migration_hash digest;	/* of all of them */
 };
 
 struct migration_memory {
@@ -79,7 +80,13 @@ static inline bool migration_hash__equal(struct migration_hash a, struct migrati
 	return a.low == b.low && a.high == b.high;
 }
 
-/* Over the hashes of all pages of the region. */
+/* What is known of @page from now on. Callers may set those of different pages at a time. */
+void migration_memory__set_hash(struct migration_memory *mem, uint32_t region, uint64_t page,
+				struct migration_hash page_hash);
+/*
+ * Over the hashes of all pages of the region. A sum, kept up to date page by page: it is
+ * asked for while the guest stands still, and must not take time for all of RAM.
+ */
 struct migration_hash migration_memory__digest(const struct migration_memory *mem,
 					       uint32_t region);
 

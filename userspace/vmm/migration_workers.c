@@ -41,7 +41,6 @@ static int send_page(struct migration_worker *w, uint32_t region, uint64_t page,
 {
 	struct migration_memory *mem = w->all->memory;
 	const struct migration_region *r = &mem->machine->regions[region];
-	struct migration_hash *known = &mem->tracks[region].hashes[page];
 	const uint8_t *memory = r->hva + (page << MIGRATION_PAGE_SHIFT);
 	void *copy = migration_writer__page(&w->writer);
 	uint64_t before = w->stream->ch->tx_bytes;
@@ -58,9 +57,9 @@ static int send_page(struct migration_worker *w, uint32_t region, uint64_t page,
 		zero = migration_copy__is_zero(copy);
 	}
 	hash = zero ? mem->zero : migration_memory__hash(mem, copy);
-	if (!always && migration_hash__equal(hash, *known))
+	if (!always && migration_hash__equal(hash, mem->tracks[region].hashes[page]))
 		return 0;
-	*known = hash;
+	migration_memory__set_hash(mem, region, page, hash);
 	publish(&w->region_pages[region], w->region_pages[region] + 1);
 	ret = migration_writer__add(&w->writer, region, page, zero, err);
 	if (!ret && w->stream->ch->tx_bytes != before)
