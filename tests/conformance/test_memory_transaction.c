@@ -61,7 +61,7 @@ static void copy_page(void *opaque, uint64_t gpa)
 /* The vCPUs are held: the log of all slots goes into the copy; pages that still differ. */
 static unsigned int not_logged(void)
 {
-	uint64_t bitmap[PAGES / 64 + 1];
+	uint64_t bitmap[PAGES / 64 + 1] = { 0 };
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < map.slots.nr; i++) {

@@ -20,6 +20,7 @@
 #include "lib/side.h"
 
 #define INCOMING	"/run/migration.sock"
+#define INCOMING_URI	"unix:/run/migration.sock"
 #define EXIT_INCOMING	74
 
 #define WB	"--buffer=heap=system,size=64K,offset=0,name=wb"
@@ -63,7 +64,7 @@ static void start_destination_with(const char *name, const char *uri,
 
 static void start_destination(void)
 {
-	start_destination_with("B", "unix:" INCOMING, all, "16M", "require");
+	start_destination_with("B", INCOMING_URI, all, "16M", "require");
 }
 
 /* So little downtime that every pass is made: @rounds of them. */
@@ -136,7 +137,7 @@ static void test_moves(void)
 
 	start_source(WRITING);
 	start_destination();
-	migrate("unix:" INCOMING, 30, 10000);
+	migrate(INCOMING_URI, 30, 10000);
 	check_arrived("unix");
 	for (i = 0; i < 3; i++) {
 		snprintf(what, sizeof(what), "tcp, hop %u", i + 1);
@@ -163,7 +164,7 @@ static void test_killed_destination(void)
 	for (i = 0; i < sizeof(when) / sizeof(when[0]); i++) {
 		snprintf(what, sizeof(what), "destination killed at %s", when[i]);
 		start_destination();
-		migrate("unix:" INCOMING, 6, 10000);
+		migrate(INCOMING_URI, 6, 10000);
 		test_assert(control_wait(&src.events, when[i]));
 		kill(dst.vmm.pid, SIGKILL);
 		process_end(&dst.vmm);
@@ -182,7 +183,7 @@ static void test_killed_destination(void)
 		side_stop(&dst);
 	}
 	start_destination();
-	migrate("unix:" INCOMING, 3, 10000);
+	migrate(INCOMING_URI, 3, 10000);
 	check_arrived("after all that");
 	side_stop(&src);
 }
@@ -191,7 +192,7 @@ static void test_killed_source(void)
 {
 	start_source(WRITING);
 	start_destination();
-	migrate("unix:" INCOMING, 30, 10000);
+	migrate(INCOMING_URI, 30, 10000);
 	test_assert(control_wait(&src.events, "\"pass\":2"));
 	kill(src.vmm.pid, SIGKILL);
 	check_destination_ended("source closed the connection", "source killed");
@@ -203,7 +204,7 @@ static void test_silent_destination(void)
 {
 	start_source(WRITING);
 	start_destination();
-	migrate("unix:" INCOMING, 100, 1500);
+	migrate(INCOMING_URI, 100, 1500);
 	test_assert(control_wait(&src.events, "\"pass\":2"));
 	kill(dst.vmm.pid, SIGSTOP);
 	check_stayed("destination is silent", "destination stopped");
@@ -217,7 +218,7 @@ static void test_cancel(void)
 {
 	start_source(WRITING);
 	start_destination();
-	migrate("unix:" INCOMING, 30, 10000);
+	migrate(INCOMING_URI, 30, 10000);
 	test_assert(control_wait(&src.events, "\"pass\":2"));
 	control_command(&src.ctl, "\"execute\":\"migrate_cancel\"");
 	check_stayed("migration cancelled", "cancel");
@@ -232,7 +233,7 @@ static void test_channels(void)
 {
 	start_source(WRITING);
 	start_destination();
-	side_migrate(&src, "unix:" INCOMING, ",\"channels\":3,\"timeout-ms\":10000");
+	side_migrate(&src, INCOMING_URI, ",\"channels\":3,\"timeout-ms\":10000");
 	check_arrived("3 channels");
 	start_destination_with("A", "tcp:127.0.0.1:7010", all, "16M", "require");
 	side_migrate(&src, "tcp:127.0.0.1:7010",
@@ -240,7 +241,7 @@ static void test_channels(void)
 	check_arrived("8 channels over TCP, not compressed");
 	/* Pages are on their way on all of them. */
 	start_destination();
-	side_migrate(&src, "unix:" INCOMING,
+	side_migrate(&src, INCOMING_URI,
 		     ",\"channels\":3,\"bandwidth\":1000000,\"timeout-ms\":10000");
 	test_assert(control_wait(&src.events, "\"pass\":1"));
 	control_command(&src.ctl, "\"execute\":\"migrate_cancel\"");
@@ -260,7 +261,7 @@ static void test_auto_converge(void)
 {
 	start_source(WRITING);
 	start_destination();
-	side_migrate(&src, "unix:" INCOMING, SLOW ",\"max-rounds\":8");
+	side_migrate(&src, INCOMING_URI, SLOW ",\"max-rounds\":8");
 	test_ok(side_migrated(&src), "too fast a guest: completed");
 	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
 	if (!test_ok(strstr(src.ctl.line, "\"rounds\":8,") &&
@@ -272,7 +273,7 @@ static void test_auto_converge(void)
 
 	start_source(WRITING);
 	start_destination();
-	side_migrate(&src, "unix:" INCOMING, SLOW ",\"max-rounds\":100,\"auto-converge\":true");
+	side_migrate(&src, INCOMING_URI, SLOW ",\"max-rounds\":100,\"auto-converge\":true");
 	test_assert(control_wait(&src.events, "\"pass\":6"));
 	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
 	if (!test_ok(strstr(src.ctl.line, "\"throttle\":") &&
@@ -293,7 +294,7 @@ static void test_command(void)
 
 	start_source(WRITING);
 	start_destination();
-	process_run(&command, "/t/dmapat-vmm", "migrate", side_path(&src, "ctl"), "unix:" INCOMING,
+	process_run(&command, "/t/dmapat-vmm", "migrate", side_path(&src, "ctl"), INCOMING_URI,
 		    "--bandwidth", "1M", "--channels", "2", "--timeout", "10000");
 	test_assert(process_says(&command, "pass 1: "));
 	kill(command.pid, SIGINT);
@@ -304,7 +305,7 @@ static void test_command(void)
 	side_stop(&dst);
 
 	start_destination();
-	process_run(&command, "/t/dmapat-vmm", "migrate", side_path(&src, "ctl"), "unix:" INCOMING,
+	process_run(&command, "/t/dmapat-vmm", "migrate", side_path(&src, "ctl"), INCOMING_URI,
 		    "--level", "3", "--max-rounds", "4", "--timeout", "10000");
 	test_ok(process_says(&command, "completed: "), "followed: completed");
 	test_eq(process_end(&command), 0, "followed: exit status");
@@ -315,8 +316,8 @@ static void test_command(void)
 static void refused(const char *const buffers[4], const char *memory, const char *bind,
 		    const char *why)
 {
-	start_destination_with("B", "unix:" INCOMING, buffers, memory, bind);
-	migrate("unix:" INCOMING, 30, 10000);
+	start_destination_with("B", INCOMING_URI, buffers, memory, bind);
+	migrate(INCOMING_URI, 30, 10000);
 	check_stayed(why, why);
 	check_destination_ended(why, why);
 	side_stop(&dst);
@@ -337,7 +338,7 @@ static void test_refusals(void)
 	refused((const char *const [4]) { WB, WC, small, VGEM }, "16M", "require",
 		"buffer 2 (uc): source 0x10000 bytes, destination 0x8000");
 	start_destination();
-	migrate("unix:" INCOMING, 3, 10000);
+	migrate(INCOMING_URI, 3, 10000);
 	check_arrived("after all refusals");
 	side_stop(&src);
 }
@@ -438,7 +439,7 @@ static void test_bad_line(void)
 		bad_line(places[i], CUT, "closed the connection", "closed the connection");
 	}
 	start_destination();
-	migrate("unix:" INCOMING, 3, 10000);
+	migrate(INCOMING_URI, 3, 10000);
 	check_arrived("after a bad line");
 	side_stop(&src);
 }
@@ -489,7 +490,7 @@ static void test_stopped_guest(void)
 	start_source(WRITING);
 	control_command(&src.ctl, "\"execute\":\"stop\"");
 	start_destination();
-	migrate("unix:" INCOMING, 30, 10000);
+	migrate(INCOMING_URI, 30, 10000);
 	test_ok(side_migrated(&src), "stopped guest: completed");
 	/* The source knows first: that the guest is no more its own is what it waits for. */
 	test_ok(process_says(&dst.vmm, "guest received"), "stopped guest: the destination has it");
@@ -512,8 +513,8 @@ static void test_log(const char *log, const char *bind, const char *const buffer
 	side_options[2] = "--bind";
 	side_options[3] = bind;
 	start_source_with(WRITING, buffers);
-	start_destination_with("B", "unix:" INCOMING, buffers, "16M", bind);
-	migrate("unix:" INCOMING, 5, 10000);
+	start_destination_with("B", INCOMING_URI, buffers, "16M", bind);
+	migrate(INCOMING_URI, 5, 10000);
 	if (!test_ok(side_migrated(&src), "%s: completed", log)) {
 		test_note("%s", src.events.line);
 		process_show(&src.vmm);

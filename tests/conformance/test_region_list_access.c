@@ -88,8 +88,9 @@ static void take_bitmaps(void)
 	for (unsigned int i = 0; i < PARTS; i++) {
 		uint64_t bitmap[PAGES / 64 + 1] = { 0 };
 		struct kvm_dirty_log log = { .slot = i, .dirty_bitmap = bitmap };
+		bool whole = i < WHOLE;
 
-		if (parts[i].ram || cut == (i < WHOLE))
+		if (parts[i].ram || cut == whole)
 			continue;
 		test_assert(!ioctl(vm, KVM_GET_DIRTY_LOG, &log));
 		for (uint64_t page = 0; page < parts[i].pages; page++)

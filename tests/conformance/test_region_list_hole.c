@@ -83,14 +83,19 @@ static void set_part(unsigned int slot, bool create)
 static void by_single_calls(bool punch, void (*take)(unsigned int slot))
 {
 	for (unsigned int slot = 1; slot <= PARTS; slot++) {
-		if (punch != (slot == 1))
+		bool first = slot == 1;
+
+		if (punch != first)
 			continue;
 		take(slot);
 		set_part(slot, false);
 	}
-	for (unsigned int slot = 1; slot <= PARTS; slot++)
-		if (punch == (slot > 1))
+	for (unsigned int slot = 1; slot <= PARTS; slot++) {
+		bool first = slot == 1;
+
+		if (punch != first)
 			set_part(slot, true);
+	}
 }
 
 static void take_log(unsigned int slot)

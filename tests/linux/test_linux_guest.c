@@ -25,8 +25,11 @@
 #define INITRD		"/t/guest-initrd"
 #define VMLINUX		"/tmp/vmlinux"
 #define DISK		"/tmp/disk"
+#define DISK_DEVICE	"virtio-blk,file=/tmp/disk"
 #define DISK_RO		"/tmp/disk-ro"
+#define DISK_RO_DEVICE	"virtio-blk,file=/tmp/disk-ro,readonly=on"
 #define CONSOLE		"/tmp/console"
+#define CONSOLE_DEVICE	"virtio-console,socket=/tmp/console"
 #define MIB		(1u << 20)
 #define DISK_SIZE	(4 * MIB)
 
@@ -111,14 +114,15 @@ static bool answer_ping(uint8_t *frame, size_t len)
 /* ARP request (RFC 826) for 10.0.2.2: 52:54:00:00:00:02. */
 static bool answer_arp(uint8_t *frame, size_t len)
 {
+	static const uint8_t here[] = { 0x52, 0x54, 0, 0, 0, 2, 10, 0, 2, 2 };
 	uint8_t *arp = frame + 14;
 
 	if (len < 42 || memcmp(frame + 12, "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01", 10) ||
-	    memcmp(arp + 24, "\x0a\x00\x02\x02", 4))
+	    memcmp(arp + 24, here + 6, 4))
 		return false;
 	arp[7] = 2;
 	memcpy(arp + 18, arp + 8, 10);
-	memcpy(arp + 8, "\x52\x54\x00\x00\x00\x02\x0a\x00\x02\x02", 10);
+	memcpy(arp + 8, here, sizeof(here));
 	memcpy(frame, frame + 6, 6);
 	memcpy(frame + 6, arp + 8, 6);
 	return true;
@@ -203,10 +207,8 @@ static void test_devices(void)
 
 	process_run(&vmm, VMM, "run", "--memory", "192M", "--vcpus", "2", "--kernel", KERNEL,
 		    "--initrd", INITRD, "--cmdline", "console=ttyS0 quiet panic=-1",
-		    "--console", "-", "--device", "virtio-blk,file=" DISK,
-		    "--device", "virtio-blk,file=" DISK_RO ",readonly=on",
-		    "--device", "virtio-rng", "--device", "virtio-console,socket=" CONSOLE,
-		    "--device", device);
+		    "--console", "-", "--device", DISK_DEVICE, "--device", DISK_RO_DEVICE,
+		    "--device", "virtio-rng", "--device", CONSOLE_DEVICE, "--device", device);
 	close(s[0]);
 	test_assert(pthread_create(&network, NULL, peer_thread, &peer) == 0);
 	test_assert(pthread_create(&console, NULL, console_thread, text) == 0);
@@ -232,7 +234,7 @@ static void test_devices(void)
 
 	test_eq(peer.pings, 4, "echo requests on the wire");
 	test_eq(peer.strangers, 0, "frames from another address");
-	test_ok(strstr(text, "from the guest") != NULL, "console said \"from the guest\"");
+	test_ok(strstr(text, "from the guest"), "console said \"from the guest\"");
 	test_ok(access(CONSOLE, F_OK) < 0, "the console's socket is gone");
 	memcpy(disk + 2 * MIB, disk, MIB);
 	memset(disk + 3 * MIB, 0, MIB);

@@ -4,8 +4,8 @@
  *
  * Exact where the module tracks the buffer exactly: the last pass looks at the pages
  * that it reports and at no other. Everywhere else (another exporter, a module without
- * tracking, none at all, a buffer that is not bound) nobody knows, and the last sync() hands over every page. So
- * it does while a device or a driver can write all of the buffer.
+ * tracking, none at all, a buffer that is not bound) nobody knows, and the last sync()
+ * hands over every page. So it does while a device or a driver can write all of the buffer.
  *
  * Whether a device still works when the last pass begins is not decided here: whoever
  * reads the pages waits for the buffer's fences first (migration_copy.c). Who could
