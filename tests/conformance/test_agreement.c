@@ -193,6 +193,7 @@ static void start_mocks(struct side *s)
 	while (n--)
 		test_assert(!backend_map_result(&s->mocks));
 	backend_finish(&s->mocks);
+	backend_serve(&s->mocks);
 }
 
 /* @more: options of what the VMM runs, and a NULL */

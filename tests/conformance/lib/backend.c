@@ -13,15 +13,18 @@
 
 /* Requests of the front-end, and the one of the back-end */
 #define GET_FEATURES		1
+#define SET_LOG_BASE		6
+#define GET_VRING_BASE		11
 #define GET_PROTOCOL_FEATURES	15
 #define GET_QUEUE_NUM		17
 #define SET_BACKEND_REQ_FD	21
 #define GET_SHMEM_CONFIG	44
 #define BACKEND_SHMEM_MAP	9
 
-#define FEATURES		(1ull << 30 | 1ull << 32)	/* protocol features, VIRTIO 1 */
-/* MQ REPLY_ACK BACKEND_REQ SEND_FD SHMEM */
-#define PROTOCOL_FEATURES	(1ull << 0 | 1 << 3 | 1 << 5 | 1 << 10 | 1 << 20)
+/* log, protocol features, VIRTIO 1 */
+#define FEATURES		(1ull << 26 | 1ull << 30 | 1ull << 32)
+/* MQ LOG_SHMFD REPLY_ACK BACKEND_REQ SEND_FD SHMEM */
+#define PROTOCOL_FEATURES	(1ull << 0 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 10 | 1 << 20)
 #define SHMID			1
 #define MAP_RW			1
 
@@ -47,11 +50,10 @@ static void answer_u64(struct backend *backend, const struct message *msg, uint6
 	answer(backend, msg, &value, sizeof(value));
 }
 
-static void take(struct backend *backend, uint64_t region_size, struct message *msg)
+static void reply(struct backend *backend, uint64_t region_size, struct message *msg)
 {
 	const uint64_t config[257] = { 1, 0, region_size };
 
-	test_assert(message_receive(backend->front_end, msg, PROCESS_TIMEOUT_MS));
 	switch (msg->request) {
 	case GET_FEATURES:
 		answer_u64(backend, msg, FEATURES);
@@ -65,6 +67,13 @@ static void take(struct backend *backend, uint64_t region_size, struct message *
 	case GET_SHMEM_CONFIG:
 		answer(backend, msg, config, sizeof(config));
 		break;
+	case SET_LOG_BASE:
+		close(msg->fd);
+		answer_u64(backend, msg, 0);
+		break;
+	case GET_VRING_BASE:
+		answer_u64(backend, msg, msg->payload[0]);
+		break;
 	case SET_BACKEND_REQ_FD:
 		backend->requests = msg->fd;
 		answer_u64(backend, msg, 0);
@@ -76,6 +85,12 @@ static void take(struct backend *backend, uint64_t region_size, struct message *
 			answer_u64(backend, msg, 0);
 		break;
 	}
+}
+
+static void take(struct backend *backend, uint64_t region_size, struct message *msg)
+{
+	test_assert(message_receive(backend->front_end, msg, PROCESS_TIMEOUT_MS));
+	reply(backend, region_size, msg);
 }
 
 void backend_handshake(struct backend *backend, uint64_t region_size,
@@ -117,8 +132,28 @@ void backend_finish(struct backend *backend)
 	answer_u64(backend, &msg, FEATURES);
 }
 
+static void *serve(void *arg)
+{
+	struct backend *backend = arg;
+	struct message msg;
+
+	while (message_receive(backend->front_end, &msg, -1))
+		reply(backend, 0, &msg);
+	return NULL;
+}
+
+void backend_serve(struct backend *backend)
+{
+	backend->serves = true;
+	test_assert(pthread_create(&backend->server, NULL, serve, backend) == 0);
+}
+
 void backend_close(struct backend *backend)
 {
+	if (backend->serves) {
+		shutdown(backend->front_end, SHUT_RDWR);
+		pthread_join(backend->server, NULL);
+	}
 	if (backend->front_end >= 0)
 		close(backend->front_end);
 	if (backend->requests >= 0)

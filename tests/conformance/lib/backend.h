@@ -6,6 +6,8 @@
 #ifndef TESTS_CONFORMANCE_BACKEND_H
 #define TESTS_CONFORMANCE_BACKEND_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct backend {
@@ -13,6 +15,8 @@ struct backend {
 	int listener;
 	int front_end;		/* -1: none connected yet */
 	int requests;		/* the back-end's own requests; -1: not there yet */
+	pthread_t server;
+	bool serves;
 };
 
 /* A buffer in the region; bytes */
@@ -37,7 +41,13 @@ int backend_map_result(struct backend *backend);
 /* Answer the question; the front-end starts when it has read what was sent before. */
 void backend_finish(struct backend *backend);
 
-/* Sockets and the socket's file */
+/*
+ * From now on answer what the front-end asks, in a thread of its own: a migration has it
+ * log what it writes to guest memory, which is nothing, and stop its queues, which are none.
+ */
+void backend_serve(struct backend *backend);
+
+/* Thread, sockets and the socket's file */
 void backend_close(struct backend *backend);
 
 #endif /* TESTS_CONFORMANCE_BACKEND_H */
