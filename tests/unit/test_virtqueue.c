@@ -72,8 +72,8 @@ static void test_chain(void **state)
 	driver_desc(drv.desc, 6, DRIVER_DATA + 0x100, 3, 0, 1);
 	driver_desc(drv.desc, 1, DRIVER_DATA + 0x200, 4, VRING_DESC_F_WRITE, 0);
 	driver_desc(drv.desc, 0, DRIVER_DATA + 0x300, 8, VRING_DESC_F_WRITE, -1);
-	memcpy(ram + DRIVER_DATA, "Hello", 5);
-	memcpy(ram + DRIVER_DATA + 0x100, "you", 3);
+	strcpy((char *)ram + DRIVER_DATA, "Hello");
+	strcpy((char *)ram + DRIVER_DATA + 0x100, "you");
 	driver_offer(&drv, 3);
 
 	assert_int_equal(virtqueue_pop(&vq, &chain), 1);
