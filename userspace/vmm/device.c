@@ -76,9 +76,13 @@ int device_option__parse(struct device_option *opt, const char *arg, struct erro
 	next = opt->text;
 	opt->name = strsep(&next, ",");
 	type = find_type(opt->name);
-	if (!type)
-		r = error__set(err, EINVAL, "--device %s: not one of virtio-blk, virtio-rng, virtio-console, virtio-net",
+	if (!type) {
+		r = error__set(err, EINVAL,
+			       "--device %s: not one of virtio-blk, virtio-rng, virtio-console, virtio-net",
 			       opt->name);
+		device_option__free(opt);
+		return r;
+	}
 	while (!r && next) {
 		text = strsep(&next, ",");
 		r = add_key(opt, type, text, err);
