@@ -148,10 +148,10 @@ static void destroy(struct virtio_device *dev)
 
 	if (con->client >= 0)
 		close(con->client);
-	if (con->listener >= 0) {
+	if (con->listener >= 0)
 		close(con->listener);
+	if (con->listener >= 0 && con->path)
 		unlink(con->path);
-	}
 	virtio__exit(dev);
 	free(con->path);
 	free(con);
