@@ -323,6 +323,9 @@ static void test_arguments(void **state)
 	memset(path, 'p', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	refused(migration__start(vm, path, &none, &err), -EINVAL, &err, "URI of 399 bytes");
+	vm->nr_devices = 2;
+	refused(migration__start(vm, uri, &none, &err), -EOPNOTSUPP, &err, "2");
+	vm->nr_devices = 0;
 	expect_query("status", "none");
 }
 

@@ -146,31 +146,6 @@ static void test_memory(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
-static void test_next_data(void **state)
-{
-	struct error err = { 0 };
-	uint64_t gpa = 0, len = 0;
-	struct memory ram;
-
-	(void)state;
-	assert_int_equal(memory__init(&ram, 1 << 20, &err), 0);
-	assert_false(memory__next_data(&ram, &gpa, &len));
-	ram.hva[0x5000] = 1;
-	ram.hva[0x6000] = 1;
-	ram.hva[0x9000] = 1;
-	gpa = 0;
-	assert_true(memory__next_data(&ram, &gpa, &len));
-	assert_int_equal(gpa, 0x5000);
-	assert_int_equal(len, 0x2000);
-	gpa += len;
-	assert_true(memory__next_data(&ram, &gpa, &len));
-	assert_int_equal(gpa, 0x9000);
-	assert_int_equal(len, 0x1000);
-	gpa += len;
-	assert_false(memory__next_data(&ram, &gpa, &len));
-	memory__exit(&ram);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,7 +155,6 @@ int main(void)
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_tables_need_room),
 		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_next_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/kvm.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -59,35 +57,4 @@ void *memory__hva(const struct memory *mem, uint64_t gpa, uint64_t len)
 	if (gpa < mem->gpa || gpa - mem->gpa > mem->size || len > mem->size - (gpa - mem->gpa))
 		return NULL;
 	return mem->hva + (gpa - mem->gpa);
-}
-
-bool memory__next_data(const struct memory *mem, uint64_t *gpa, uint64_t *len)
-{
-	off_t start, end;
-
-	if (*gpa - mem->gpa >= mem->size)
-		return false;
-	start = lseek(mem->fd, *gpa - mem->gpa, SEEK_DATA);
-	if (start < 0)
-		return false;
-	end = lseek(mem->fd, start, SEEK_HOLE);
-	if (end < 0)
-		end = mem->size;
-	*gpa = mem->gpa + start;
-	*len = end - start;
-	return true;
-}
-
-int memory__set_slot(int vm_fd, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
-		     void *hva)
-{
-	struct kvm_userspace_memory_region region = {
-		.slot = slot,
-		.flags = flags,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)hva,
-	};
-
-	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
 }

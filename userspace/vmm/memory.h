@@ -6,7 +6,6 @@
 #ifndef VMM_MEMORY_H
 #define VMM_MEMORY_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/error.h"
@@ -30,14 +29,5 @@ void memory__exit(struct memory *mem);
 
 /* [gpa, gpa+len) in RAM, or NULL where it is not wholly inside. */
 void *memory__hva(const struct memory *mem, uint64_t gpa, uint64_t len);
-
-/* Pages of RAM that nobody ever touched are holes of the memfd. */
-bool memory__next_data(const struct memory *mem, uint64_t *gpa, uint64_t *len);
-
-/*
- * Create a memslot or change its flags. @flags: KVM_MEM_LOG_DIRTY_PAGES or 0.
- */
-int memory__set_slot(int vm_fd, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
-		     void *hva);
 
 #endif /* VMM_MEMORY_H */

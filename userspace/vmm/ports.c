@@ -30,8 +30,7 @@ static void exit_access(void *opaque, uint64_t offset, void *data, uint32_t len,
 {
 	uint32_t value = 0;
 
-	(void)offset;
-	if (!write)
+	if (!write || offset)
 		return;
 	memcpy(&value, data, len);
 	guest_end(opaque, value);
