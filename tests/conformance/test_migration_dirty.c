@@ -161,7 +161,7 @@ static void write_frame(struct gpu *gpu, size_t buf)
 	struct dmapat_mock_import import;
 	size_t page, i;
 
-	test_assert(!mock_import(gpu->fds[buf], false, 2 /* DMA_FROM_DEVICE */, &import));
+	test_assert(!mock_import(gpu->fds[buf], false, FROM_DEVICE, &import));
 	for (page = 0; page < BUFFER_PAGES; page++) {
 		for (i = GUEST_WORDS; i < DEVICE_WORD; i++)
 			gpu->maps[buf][page * PAGE_WORDS + i] = frame_word(gpu->frames, page, i);
@@ -267,11 +267,19 @@ static void test_writers(void)
 
 /* ---- readers ---- */
 
-/* Pages of the two buffers that a migration sends, with a device that reads them, or without. */
-static void idle_buffers(bool device, uint64_t sent[NR_BUFFERS])
+#define NO_DEVICE	(-1)
+
+/* Of a buffer that nobody writes: */
+struct idle {
+	uint64_t sent;		/* pages that the migration sent */
+	uint64_t written;	/* pages that its dirty source reported */
+};
+
+/* Both buffers in a migration, with a device that has them mapped in direction @dir. */
+static void idle_buffers(int dir, const char *what, struct idle idle[NR_BUFFERS])
 {
 	struct dmapat_mock_import imports[NR_BUFFERS];
-	char member[32], bytes[64];
+	char member[48], bytes[64];
 	const char *at;
 	size_t i;
 	int fd;
@@ -281,24 +289,28 @@ static void idle_buffers(bool device, uint64_t sent[NR_BUFFERS])
 		"--payload", SIDE_PAYLOAD, "--cmdline", "mode=steady ram=1M set=64K",
 	});
 	test_assert(process_says(&src.vmm, "+"));
-	for (i = 0; device && i < NR_BUFFERS; i++) {
+	for (i = 0; dir != NO_DEVICE && i < NR_BUFFERS; i++) {
 		fd = process_dmabuf_fd(src.gpu.pid, names[i]);
-		test_assert(!mock_import(fd, false, 1 /* DMA_TO_DEVICE */, &imports[i]));
+		test_assert(!mock_import(fd, false, dir, &imports[i]));
 		close(fd);
 	}
 	side_start_gpu(&dst, buffers);
 	start_destination("16M");
 	side_migrate(&src, "unix:" INCOMING, ",\"downtime-limit-ms\":1,\"max-rounds\":5");
-	for (i = 0; device && i < NR_BUFFERS; i++)
+	for (i = 0; dir == TO_DEVICE && i < NR_BUFFERS; i++)
 		test_assert(!mock_device_access(imports[i].id, false, 0, bytes, sizeof(bytes)));
-	check_completed(device ? "a reading device" : "no device");
+	check_completed(what);
 	control_command(&src.ctl, "\"execute\":\"query-migrate\"");
 	for (i = 0; i < NR_BUFFERS; i++) {
 		snprintf(member, sizeof(member), "\"name\":\"%s\"", names[i]);
 		at = strstr(src.ctl.line, member);
 		test_assert(at);
-		sent[i] = number(at, "pages_sent");
-		if (device)
+		idle[i].sent = number(at, "pages_sent");
+		snprintf(member, sizeof(member), "\"name\":\"buffer %s: writers\"", names[i]);
+		at = strstr(src.ctl.line, member);
+		test_assert(at);
+		idle[i].written = number(at, "pages");
+		if (dir != NO_DEVICE)
 			test_assert(!mock_unimport(imports[i].id));
 	}
 	side_stop(&src);
@@ -307,17 +319,23 @@ static void idle_buffers(bool device, uint64_t sent[NR_BUFFERS])
 
 static void test_readers(void)
 {
-	uint64_t without[NR_BUFFERS], with[NR_BUFFERS];
+	struct idle none[NR_BUFFERS], reads[NR_BUFFERS], writes[NR_BUFFERS];
 	size_t i;
 
-	idle_buffers(false, without);
-	idle_buffers(true, with);
+	idle_buffers(NO_DEVICE, "no device", none);
+	idle_buffers(TO_DEVICE, "a reading device", reads);
+	idle_buffers(FROM_DEVICE, "a writing device", writes);
 	for (i = 0; i < NR_BUFFERS; i++) {
-		test_eq((long long)without[i], BUFFER_PAGES, "readers: %s: each page once",
+		test_eq((long long)none[i].sent, BUFFER_PAGES, "readers: %s: each page once",
 			names[i]);
-		test_eq((long long)with[i], (long long)without[i],
+		test_eq((long long)reads[i].sent, (long long)none[i].sent,
 			"readers: %s: none more for a device that reads", names[i]);
 	}
+	/* The first buffer is one whose writers are known. */
+	test_eq((long long)none[0].written, 0, "readers: nobody wrote %s", names[0]);
+	test_eq((long long)reads[0].written, 0, "readers: a device that reads wrote nothing");
+	test_ok(writes[0].written >= BUFFER_PAGES, "readers: a device that may write wrote all: %"
+		PRIu64 " pages", writes[0].written);
 }
 
 int main(void)
