@@ -27,6 +27,7 @@ help:
 	@echo 'deps         install what the build and the tests need (apt; root or sudo)'
 	@echo 'modules      build/modules/KVER/*.ko   [KVER=newest 6.12 of the apt sources]'
 	@echo 'userspace    dmapat-gpu-proc, dmapat-vmm'
+	@echo 'userspace-trixie   the same with the libraries of Debian 13: build/trixie (root or sudo)'
 	@echo 'demo         the whole path on an emulated VT-x machine, one table'
 	@echo 'check        unit tests, then all tests on emulated VT-x and SVM'
 	@echo 'check-fast   unit tests alone: no root, no emulator'

@@ -51,6 +51,16 @@ $(B)/userspace/dmapat-vmm: $(B)/userspace/vmm/main.o $(VMM_A) $(LIB_A)
 
 -include $(wildcard $(B)/userspace/*/*.d)
 
+# Both programs as Debian 13 has the libraries: virglrenderer with venus, which Debian 12's is
+# too old for. Made in a tree of its own; the kernel's user headers are new enough there.
+TRIXIE_PACKAGES := build-essential pkg-config acpica-tools glslang-tools linux-libc-dev \
+	libdrm-dev libseccomp-dev libcap-ng-dev libzstd-dev libxxhash-dev libcjson-dev \
+	libpng-dev libvirglrenderer-dev libvulkan-dev
+IN_TRIXIE = scripts/in-debian "$$(scripts/debian-tree trixie dev $(TRIXIE_PACKAGES))"
+
+userspace-trixie:
+	@$(IN_TRIXIE) make -s --no-print-directory B=$(B)/trixie KERNEL_SOURCE= userspace
+
 install-userspace: userspace
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/userspace/dmapat-gpu-proc $(B)/userspace/dmapat-vmm
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux kernel/include/uapi/linux/*.h
@@ -61,4 +71,4 @@ uninstall-userspace:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/linux/,$(notdir $(wildcard kernel/include/uapi/linux/*.h)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(wildcard docs/man/*.1)))
 
-.PHONY: userspace install-userspace uninstall-userspace
+.PHONY: userspace userspace-trixie install-userspace uninstall-userspace
