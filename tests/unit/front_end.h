@@ -66,6 +66,7 @@ struct front_end {
 	int fds_before;
 	pthread_t thread;
 	struct session session;
+	struct gpu gpu;
 	struct buffer_spec specs[FE_BUFFERS];
 	struct buffer buffers[FE_BUFFERS];
 	enum session_end end;
@@ -107,7 +108,9 @@ static inline void fe_start(struct front_end *fe)
 	fe->backend = -1;
 	fe->signals = pipefd[1];
 	fe->signal_fd = pipefd[0];
-	session_init(&fe->session, sv[1], fe->signal_fd, fe->buffers, FE_BUFFERS, FE_SHMEM_SIZE);
+	gpu_init(&fe->gpu);
+	session_init(&fe->session, sv[1], fe->signal_fd, fe->buffers, FE_BUFFERS, FE_SHMEM_SIZE,
+		     &fe->gpu);
 	assert_int_equal(pthread_create(&fe->thread, NULL, fe_thread, fe), 0);
 }
 
@@ -145,6 +148,7 @@ static inline const char *fe_finish(struct front_end *fe, enum session_end want)
 	fe_close(&fe->backend);
 	fe_close(&fe->signals);
 	fe_close(&fe->signal_fd);
+	gpu_fini(&fe->gpu);
 	buffer_destroy_all(fe->buffers, FE_BUFFERS);
 	log = capture_end();
 	if (fe->end != want)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* userspace/gpu-proc/queue.c: requests of a driver, answered with an error; and broken rings. */
+/*
+ * userspace/gpu-proc/queue.c: requests of a driver that the device does not know, hence
+ * answered with an error; and broken rings.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +18,8 @@
 #include <linux/virtio_ring.h>
 
 #include "capture.h"
+#include "gpu-proc/gpu.h"
+#include "gpu-proc/gpu_command.h"
 #include "gpu-proc/queue.h"
 
 #define NUM		8u
@@ -35,6 +40,7 @@ struct guest {
 	struct vring_used *used;
 	struct guest_memory memory;
 	struct queue queue;
+	struct gpu gpu;
 };
 
 static int setup(void **state)
@@ -63,7 +69,9 @@ static int setup(void **state)
 	guest.err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	guest_memory_init(&guest.memory);
-	queue_init(&guest.queue, "control");
+	queue_init(&guest.queue, "control", &guest.memory, gpu_serve, &guest.gpu);
+	gpu_init(&guest.gpu);
+	gpu_connect(&guest.gpu, &guest.memory, &guest.queue, NULL);
 	if (guest_memory_set(&guest.memory, &table, &guest.fd) < 0 ||
 	    queue_set_num(&guest.queue, NUM) < 0 || queue_set_addr(&guest.queue, &addr) < 0 ||
 	    queue_set_event(&guest.queue, &guest.queue.kick, dup(guest.kick)) < 0 ||
@@ -79,6 +87,7 @@ static int teardown(void **state)
 {
 	struct guest *guest = *state;
 
+	gpu_disconnect(&guest->gpu);
 	queue_reset(&guest->queue);
 	guest_memory_clear(&guest->memory);
 	munmap(guest->ram, GUEST_SIZE);
@@ -105,7 +114,7 @@ static void make_available(struct guest *guest, uint16_t head)
 static void add_request(struct guest *guest, uint16_t first, uint32_t flags, uint64_t fence)
 {
 	struct virtio_gpu_ctrl_hdr hdr = {
-		.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO,
+		.type = 0x999,
 		.flags = flags,
 		.fence_id = fence,
 		.ctx_id = 5,
@@ -121,7 +130,7 @@ static void add_request(struct guest *guest, uint16_t first, uint32_t flags, uin
 static void kick(struct guest *guest)
 {
 	assert_int_equal(eventfd_write(guest->kick, 1), 0);
-	queue_kicked(&guest->queue, &guest->memory);
+	queue_kicked(&guest->queue);
 }
 
 static uint64_t event_count(int fd)
@@ -210,7 +219,7 @@ static void test_scattered(void **state)
 	assert_int_equal(guest->used->ring[0].len, 24);
 }
 
-/* Cursor commands have no response; short requests none with a fence. */
+/* Cursor commands have no response; one that does not fit is left out; short ones have no fence. */
 static void test_short(void **state)
 {
 	struct guest *guest = *state;
@@ -226,9 +235,16 @@ static void test_short(void **state)
 	guest->desc[3].len = 4;
 	kick(guest);
 	assert_int_equal(guest->used->idx, 2);
-	assert_int_equal(guest->used->ring[1].len, 4);
-	assert_int_equal(*(uint32_t *)(guest->ram + RESPONSE), VIRTIO_GPU_RESP_ERR_UNSPEC);
-	assert_int_equal((unsigned char)guest->ram[RESPONSE + 4], 0xff);
+	assert_int_equal(guest->used->ring[1].len, 0);
+	assert_int_equal((unsigned char)guest->ram[RESPONSE], 0xff);
+
+	/* 24 bytes are too few for a header, and room for it. */
+	add_request(guest, 4, VIRTIO_GPU_FLAG_FENCE, 3);
+	guest->desc[4].len = 23;
+	guest->desc[5].len = 24;
+	kick(guest);
+	assert_int_equal(guest->used->ring[2].len, 24);
+	assert_response(guest, 0, 0, 0);
 }
 
 static void test_no_interrupt(void **state)
@@ -248,7 +264,7 @@ static void test_states(void **state)
 	struct guest *guest = *state;
 
 	add_request(guest, 0, 0, 0);
-	queue_process(&guest->queue, &guest->memory);
+	queue_process(&guest->queue);
 	assert_int_equal(guest->used->idx, 0);
 
 	guest->queue.enabled = false;
@@ -256,12 +272,12 @@ static void test_states(void **state)
 	assert_int_equal(guest->used->idx, 0);
 
 	guest->queue.enabled = true;
-	queue_process(&guest->queue, &guest->memory);
+	queue_process(&guest->queue);
 	assert_int_equal(guest->used->idx, 1);
 
 	add_request(guest, 0, 0, 0);
 	assert_int_equal(queue_stop(&guest->queue), 1);
-	queue_process(&guest->queue, &guest->memory);
+	queue_process(&guest->queue);
 	assert_int_equal(guest->used->idx, 1);
 	assert_int_equal(guest->queue.kick, -1);
 	assert_int_equal(guest->queue.call, -1);
@@ -351,7 +367,7 @@ static void test_index_jump(void **state)
 	struct guest *guest = *state;
 
 	guest->avail->idx = NUM + 1;
-	assert_broken(guest, "available index 9, next to be read 0: more than 8 apart");
+	assert_broken(guest, "control queue: more requests are available than the queue holds");
 }
 
 /* The last byte of the used ring's place is behind the log's end. */
@@ -361,7 +377,7 @@ static void test_used_beyond_log(void **state)
 	int fd = start_log(guest, 0x20000 - 4, 4);
 
 	add_request(guest, 0, 0, 0);
-	assert_broken(guest, "its used ring, 0x44 bytes to be logged at guest 0x1fffc, is beyond the dirty log");
+	assert_broken(guest, "its used ring, 0x46 bytes to be logged at guest 0x1fffc, is beyond the dirty log");
 	assert_int_equal(read_log(fd), 0);
 	close(fd);
 }
@@ -369,7 +385,7 @@ static void test_used_beyond_log(void **state)
 static void test_bad_head(void **state)
 {
 	make_available(*state, NUM);
-	assert_broken(*state, "descriptor 8, but there are only 8");
+	assert_broken(*state, "control queue: a descriptor's number is beyond its table");
 }
 
 static void test_bad_next(void **state)
@@ -378,7 +394,7 @@ static void test_bad_next(void **state)
 
 	describe(guest, 0, REQUEST, 24, VRING_DESC_F_NEXT, 0xffff);
 	make_available(guest, 0);
-	assert_broken(guest, "descriptor 65535, but there are only 8");
+	assert_broken(guest, "control queue: a descriptor's number is beyond its table");
 }
 
 static void test_loop(void **state)
@@ -388,7 +404,7 @@ static void test_loop(void **state)
 	describe(guest, 0, REQUEST, 24, VRING_DESC_F_NEXT, 1);
 	describe(guest, 1, REQUEST, 24, VRING_DESC_F_NEXT, 0);
 	make_available(guest, 0);
-	assert_broken(guest, "the chain of descriptor 0 has more than 8: a loop");
+	assert_broken(guest, "control queue: a chain is longer than its table: a loop");
 }
 
 static void test_indirect(void **state)
@@ -397,7 +413,7 @@ static void test_indirect(void **state)
 
 	describe(guest, 0, REQUEST, 32, VRING_DESC_F_INDIRECT, 0);
 	make_available(guest, 0);
-	assert_broken(guest, "descriptor 0 is indirect: not negotiated");
+	assert_broken(guest, "control queue: an indirect descriptor where none may be");
 }
 
 static void test_outside(void **state)
@@ -406,7 +422,7 @@ static void test_outside(void **state)
 
 	describe(guest, 0, GUEST_SIZE - 8, 24, 0, 0);
 	make_available(guest, 0);
-	assert_broken(guest, "a descriptor of 0x18 bytes at 0xfff8 is not in the guest's memory");
+	assert_broken(guest, "control queue: a descriptor is not in the guest's memory");
 }
 
 static void test_readable_behind_writable(void **state)
@@ -416,7 +432,7 @@ static void test_readable_behind_writable(void **state)
 	describe(guest, 0, RESPONSE, 24, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1);
 	describe(guest, 1, REQUEST, 24, 0, 0);
 	make_available(guest, 0);
-	assert_broken(guest, "descriptor 1 is readable behind a writable one");
+	assert_broken(guest, "control queue: a descriptor to be read stands behind one to be written");
 }
 
 static void test_rings_outside(void **state)
@@ -461,7 +477,7 @@ static void test_kick_no_eventfd(void **state)
 	assert_int_equal(queue_set_event(&guest->queue, &guest->queue.kick, pipefd[0]), 0);
 	assert_int_equal(write(pipefd[1], "abc", 3), 3);
 	capture_begin();
-	queue_kicked(&guest->queue, &guest->memory);
+	queue_kicked(&guest->queue);
 	log = capture_end();
 	assert_logged(log, "its kick fd is not an event fd");
 	assert_int_equal(guest->queue.kick, -1);
@@ -474,7 +490,7 @@ static void test_events_do_not_block(void **state)
 	struct guest *guest = *state;
 
 	assert_true(fcntl(guest->kick, F_GETFL) & O_NONBLOCK);
-	queue_kicked(&guest->queue, &guest->memory);
+	queue_kicked(&guest->queue);
 	assert_false(guest->queue.started);
 	assert_int_equal(eventfd_write(guest->call, UINT64_MAX - 1), 0);
 	add_request(guest, 0, 0, 0);

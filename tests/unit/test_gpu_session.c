@@ -19,7 +19,8 @@ static void test_features(void **state)
 	(void)state;
 	fe_start(&fe);
 	assert_int_equal(fe_get(&fe, VHOST_USER_GET_FEATURES),
-			 BIT(32) | BIT(VHOST_F_LOG_ALL) | BIT(VHOST_USER_F_PROTOCOL_FEATURES));
+			 BIT(32) | BIT(VHOST_F_LOG_ALL) | BIT(28) | BIT(29) |
+			 BIT(VHOST_USER_F_PROTOCOL_FEATURES));
 	assert_int_equal(fe_get(&fe, VHOST_USER_GET_PROTOCOL_FEATURES), FE_ALL_FEATURES);
 	fe_negotiate(&fe, FE_ALL_FEATURES);
 	assert_int_equal(fe_get(&fe, VHOST_USER_GET_QUEUE_NUM), 2);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "buffer.h"
+#include "gpu.h"
 #include "listener.h"
 #include "log.h"
 #include "options.h"
@@ -15,7 +16,8 @@
 #define EXIT_USAGE	2
 
 /* Serve the one front-end. Returns the exit status. */
-static int serve(const struct options *opts, struct buffer *buffers, int signal_fd, int listener)
+static int serve(const struct options *opts, struct buffer *buffers, struct gpu *gpu,
+		 int signal_fd, int listener)
 {
 	struct session session;
 	enum session_end end;
@@ -27,7 +29,8 @@ static int serve(const struct options *opts, struct buffer *buffers, int signal_
 		if (ret <= 0)
 			return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
-	session_init(&session, sock, signal_fd, buffers, opts->nbuffers, opts->shmem_size);
+	session_init(&session, sock, signal_fd, buffers, opts->nbuffers, opts->shmem_size,
+		     gpu);
 	end = session_run(&session);
 	session_close(&session);
 	return end == SESSION_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -48,6 +51,7 @@ int main(int argc, char **argv)
 {
 	static struct buffer buffers[BUFFER_MAX];
 	static struct options opts;
+	static struct gpu gpu;
 	int signal_fd, listener = -1, ret = EXIT_FAILURE;
 
 	log_set_program("dmapat-gpu-proc");
@@ -85,10 +89,12 @@ int main(int argc, char **argv)
 		if (listener < 0)
 			goto out_buffers;
 	}
+	gpu_init(&gpu);
 	if (sandbox_isolate(&opts.sandbox) < 0 || sandbox_filter(&opts.sandbox) < 0)
 		goto out_buffers;
 
-	ret = serve(&opts, buffers, signal_fd, listener);
+	ret = serve(&opts, buffers, &gpu, signal_fd, listener);
+	gpu_fini(&gpu);
 out_buffers:
 	buffer_destroy_all(buffers, opts.nbuffers);
 	return ret;

@@ -1,40 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A virtqueue of the guest's virtio-gpu driver: a split ring without indirect
- * descriptors and without event index, for neither is offered. Every request
- * is answered with VIRTIO_GPU_RESP_ERR_UNSPEC, for nothing is rendered here
- * yet. Called by session.c. Everything in the rings is the guest's, and may
- * change while it is read.
+ * A virtqueue of the guest's virtio-gpu driver, as the front-end sets it up: event
+ * fds, start and stop, log. The rings themselves are lib/virtqueue.c's. Called by
+ * session.c, session_request.c and gpu_command.c. Everything in the rings is the
+ * guest's, and may change while it is read.
  */
 #include "queue.h"
 #include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
 
-struct rings {
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
-};
-
-/* A request of the driver: the readable, then the writable bytes of one chain. */
-struct chain {
-	struct virtio_gpu_ctrl_hdr hdr;		/* what was read of it */
-	size_t hdr_len;
-	struct virtio_gpu_ctrl_hdr response;
-	size_t written;
-};
-
-void queue_init(struct queue *queue, const char *name)
+void queue_init(struct queue *queue, const char *name, const struct guest_memory *memory,
+		queue_serve_fn *serve, void *opaque)
 {
-	*queue = (struct queue){ .name = name, .kick = -1, .call = -1, .err = -1 };
+	*queue = (struct queue){
+		.name = name,
+		.memory = memory,
+		.serve = serve,
+		.opaque = opaque,
+		.kick = -1,
+		.call = -1,
+		.err = -1,
+	};
 }
 
 static void close_event(int *slot)
@@ -49,7 +41,7 @@ void queue_reset(struct queue *queue)
 	close_event(&queue->kick);
 	close_event(&queue->call);
 	close_event(&queue->err);
-	queue_init(queue, queue->name);
+	queue_init(queue, queue->name, queue->memory, queue->serve, queue->opaque);
 }
 
 int queue_set_num(struct queue *queue, uint32_t num)
@@ -96,8 +88,14 @@ int queue_set_base(struct queue *queue, uint32_t base)
 		log_error("%s queue: index %u, must be below 65536", queue->name, base);
 		return -1;
 	}
-	queue->next_avail = base;
+	queue->vq.next_avail = base;
 	return 0;
+}
+
+void queue_set_features(struct queue *queue, uint64_t features)
+{
+	queue->vq.indirect = features & (1ull << VIRTIO_RING_F_INDIRECT_DESC);
+	queue->vq.event_idx = features & (1ull << VIRTIO_RING_F_EVENT_IDX);
 }
 
 int queue_set_event(struct queue *queue, int *slot, int fd)
@@ -121,9 +119,10 @@ int queue_set_event(struct queue *queue, int *slot, int fd)
 uint16_t queue_stop(struct queue *queue)
 {
 	queue->started = false;
+	queue->held = false;
 	close_event(&queue->kick);
 	close_event(&queue->call);
-	return queue->next_avail;
+	return queue->vq.next_avail;
 }
 
 static void signal_event(int fd)
@@ -142,197 +141,182 @@ static void signal_event(int fd)
 static void queue_break(struct queue *queue)
 {
 	queue->started = false;
+	queue->held = false;
 	close_event(&queue->kick);
 	signal_event(queue->err);
 }
 
-static uint64_t used_len(const struct queue *queue)
+static void *translate(void *opaque, uint64_t gpa, uint64_t len)
 {
-	const struct vring_used *used = NULL;
+	const struct queue *queue = opaque;
 
-	return sizeof(*used) + sizeof(used->ring[0]) * queue->num;
+	return guest_memory_from_guest(queue->memory, gpa, len);
 }
 
-static int find_rings(const struct queue *queue, const struct guest_memory *memory,
-		      struct rings *rings)
+static void written(void *opaque, uint64_t gpa, uint64_t len)
 {
-	const struct vhost_vring_addr *addr = &queue->addr;
+	const struct queue *queue = opaque;
 
-	rings->desc = guest_memory_from_user(memory, addr->desc_user_addr,
-					     sizeof(*rings->desc) * queue->num);
-	rings->avail = guest_memory_from_user(memory, addr->avail_user_addr,
-					      sizeof(*rings->avail) +
-					      sizeof(rings->avail->ring[0]) * queue->num);
-	rings->used = guest_memory_from_user(memory, addr->used_user_addr, used_len(queue));
-	if (queue->num && rings->desc && rings->avail && rings->used)
-		return 0;
-	log_error("%s queue: kicked, but its %u descriptors at 0x%llx, available ring at 0x%llx, used ring at 0x%llx are not in the guest's memory",
-		  queue->name, queue->num, (unsigned long long)addr->desc_user_addr,
-		  (unsigned long long)addr->avail_user_addr,
-		  (unsigned long long)addr->used_user_addr);
-	return -1;
+	guest_memory_mark(queue->memory, gpa, len);
 }
 
 /*
- * The used ring's own writes are logged by an address of their own, which need not be
- * that of the ring.
+ * Memory map, addresses and the wish for a log may change while the ring runs: they are
+ * looked at each time.
  */
-static int check_log(const struct queue *queue, const struct guest_memory *memory)
+static int find_rings(struct queue *queue)
 {
 	const struct vhost_vring_addr *addr = &queue->addr;
+	const struct guest_memory *memory = queue->memory;
+	struct virtqueue_rings rings = {
+		.desc = guest_memory_from_user(memory, addr->desc_user_addr,
+					       virtqueue_desc_size(queue->num)),
+		.avail = guest_memory_from_user(memory, addr->avail_user_addr,
+						virtqueue_avail_size(queue->num)),
+		.used = guest_memory_from_user(memory, addr->used_user_addr,
+					       virtqueue_used_size(queue->num)),
+		/* An address of its own, which need not be that of the ring. */
+		.used_gpa = addr->log_guest_addr,
+		.used_silent = !addr->flags,
+	};
 
-	if (!addr->flags || !memory->log.map ||
-	    guest_memory_logs(memory, addr->log_guest_addr, used_len(queue)))
-		return 0;
-	log_error("%s queue: its used ring, 0x%llx bytes to be logged at guest 0x%llx, is beyond the dirty log",
-		  queue->name, (unsigned long long)used_len(queue),
-		  (unsigned long long)addr->log_guest_addr);
-	return -1;
-}
-
-static void mark_used(const struct queue *queue, const struct guest_memory *memory,
-		      uint64_t offset, uint64_t len)
-{
-	if (queue->addr.flags)
-		guest_memory_mark(memory, queue->addr.log_guest_addr + offset, len);
-}
-
-/* Read from, or write to, the bytes that one descriptor stands for. */
-static int move_bytes(struct queue *queue, const struct guest_memory *memory,
-		      const struct vring_desc *desc, struct chain *chain)
-{
-	size_t *done = desc->flags & VRING_DESC_F_WRITE ? &chain->written : &chain->hdr_len;
-	size_t len = sizeof(chain->hdr) - *done;
-	void *guest;
-
-	guest = guest_memory_from_guest(memory, desc->addr, desc->len);
-	if (!guest) {
-		log_error("%s queue: a descriptor of 0x%x bytes at 0x%llx is not in the guest's memory",
-			  queue->name, desc->len, (unsigned long long)desc->addr);
+	if (!queue->num || !rings.desc || !rings.avail || !rings.used) {
+		log_error("%s queue: kicked, but its %u descriptors at 0x%llx, available ring at 0x%llx, used ring at 0x%llx are not in the guest's memory",
+			  queue->name, queue->num, (unsigned long long)addr->desc_user_addr,
+			  (unsigned long long)addr->avail_user_addr,
+			  (unsigned long long)addr->used_user_addr);
 		return -1;
 	}
-	if (len > desc->len)
-		len = desc->len;
-	if (desc->flags & VRING_DESC_F_WRITE) {
-		memcpy(guest, (char *)&chain->response + *done, len);
-		guest_memory_mark(memory, desc->addr, len);
-	} else {
-		memcpy((char *)&chain->hdr + *done, guest, len);
+	if (addr->flags && memory->log.map &&
+	    !guest_memory_logs(memory, addr->log_guest_addr, virtqueue_used_size(queue->num))) {
+		log_error("%s queue: its used ring, 0x%llx bytes to be logged at guest 0x%llx, is beyond the dirty log",
+			  queue->name, (unsigned long long)virtqueue_used_size(queue->num),
+			  (unsigned long long)addr->log_guest_addr);
+		return -1;
 	}
-	*done += len;
+	queue->vq.num = queue->num;
+	queue->vq.rings = rings;
 	return 0;
 }
 
-/* A fenced request wants its fence back, also with an error. */
-static void make_response(struct chain *chain)
+/* The rings are the driver's from the first kick on. */
+static void start(struct queue *queue)
 {
-	const struct virtio_gpu_ctrl_hdr *hdr = &chain->hdr;
-
-	chain->response = (struct virtio_gpu_ctrl_hdr){ .type = VIRTIO_GPU_RESP_ERR_UNSPEC };
-	if (chain->hdr_len == sizeof(*hdr) && hdr->flags & VIRTIO_GPU_FLAG_FENCE) {
-		chain->response.flags = VIRTIO_GPU_FLAG_FENCE;
-		chain->response.fence_id = hdr->fence_id;
-		chain->response.ctx_id = hdr->ctx_id;
-	}
-}
-
-/* Each field once: the guest may change it between check and use. */
-static struct vring_desc read_desc(const struct vring_desc *desc)
-{
-	return (struct vring_desc){
-		.addr = __atomic_load_n(&desc->addr, __ATOMIC_RELAXED),
-		.len = __atomic_load_n(&desc->len, __ATOMIC_RELAXED),
-		.flags = __atomic_load_n(&desc->flags, __ATOMIC_RELAXED),
-		.next = __atomic_load_n(&desc->next, __ATOMIC_RELAXED),
+	const struct virtqueue_memory memory = {
+		.translate = translate, .written = written, .opaque = queue,
 	};
+	struct virtqueue old = queue->vq;
+
+	virtqueue_init_rings(&queue->vq, &memory, queue->num, &old.rings);
+	queue->vq.next_avail = old.next_avail;
+	queue->vq.indirect = old.indirect;
+	queue->vq.event_idx = old.event_idx;
 }
 
-static int answer_chain(struct queue *queue, const struct guest_memory *memory,
-			const struct rings *rings, uint16_t head, struct chain *chain)
+/* Tell the driver, and whoever reads the log, of what was pushed. */
+static void notify(struct queue *queue)
 {
-	bool writable = false;
-	struct vring_desc desc;
-	uint32_t count, i = head;
-
-	for (count = 0; count < queue->num; count++) {
-		if (i >= queue->num) {
-			log_error("%s queue: descriptor %u, but there are only %u", queue->name, i,
-				  queue->num);
-			return -1;
-		}
-		desc = read_desc(&rings->desc[i]);
-		if (desc.flags & VRING_DESC_F_INDIRECT) {
-			log_error("%s queue: descriptor %u is indirect: not negotiated",
-				  queue->name, i);
-			return -1;
-		}
-		if (desc.flags & VRING_DESC_F_WRITE && !writable) {
-			writable = true;
-			make_response(chain);
-		} else if (!(desc.flags & VRING_DESC_F_WRITE) && writable) {
-			log_error("%s queue: descriptor %u is readable behind a writable one",
-				  queue->name, i);
-			return -1;
-		}
-		if (move_bytes(queue, memory, &desc, chain) < 0)
-			return -1;
-		if (!(desc.flags & VRING_DESC_F_NEXT))
-			return 0;
-		i = desc.next;
-	}
-	log_error("%s queue: the chain of descriptor %u has more than %u: a loop", queue->name,
-		  head, queue->num);
-	return -1;
-}
-
-void queue_process(struct queue *queue, const struct guest_memory *memory)
-{
-	bool answered = false;
-	struct rings rings;
-	uint16_t avail, used;
-
-	if (!queue->started || !queue->enabled)
+	if (!queue->pushed)
 		return;
-	if (find_rings(queue, memory, &rings) < 0 || check_log(queue, memory) < 0)
-		goto out_break;
-
-	used = __atomic_load_n(&rings.used->idx, __ATOMIC_RELAXED);
-	avail = __atomic_load_n(&rings.avail->idx, __ATOMIC_ACQUIRE);
-	if ((uint16_t)(avail - queue->next_avail) > queue->num) {
-		log_error("%s queue: available index %u, next to be read %u: more than %u apart",
-			  queue->name, avail, queue->next_avail, queue->num);
-		goto out_break;
-	}
-	for (; queue->next_avail != avail; queue->next_avail++) {
-		uint16_t *slot = &rings.avail->ring[queue->next_avail & (queue->num - 1)];
-		uint16_t head = __atomic_load_n(slot, __ATOMIC_RELAXED);
-		struct chain chain = { .hdr_len = 0 };
-
-		if (answer_chain(queue, memory, &rings, head, &chain) < 0)
-			goto out_break;
-		rings.used->ring[used & (queue->num - 1)] =
-			(struct vring_used_elem){ .id = head, .len = chain.written };
-		mark_used(queue, memory,
-			  offsetof(struct vring_used, ring[used & (queue->num - 1)]),
-			  sizeof(rings.used->ring[0]));
-		__atomic_store_n(&rings.used->idx, ++used, __ATOMIC_RELEASE);
-		mark_used(queue, memory, offsetof(struct vring_used, idx), sizeof(used));
-		answered = true;
-	}
-	if (answered)
-		guest_memory_announce(memory);
-	/* The driver sees the answers before it is asked whether it wants to be told. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (answered && !(__atomic_load_n(&rings.avail->flags, __ATOMIC_RELAXED) &
-			  VRING_AVAIL_F_NO_INTERRUPT))
+	queue->pushed = false;
+	guest_memory_announce(queue->memory);
+	if (virtqueue_wants_signal(&queue->vq))
 		signal_event(queue->call);
-	return;
-
-out_break:
-	queue_break(queue);
 }
 
-void queue_kicked(struct queue *queue, const struct guest_memory *memory)
+static int find_and_start(struct queue *queue)
+{
+	if (find_rings(queue) < 0)
+		return -1;
+	if (!queue->found)
+		start(queue);
+	queue->found = true;
+	return 0;
+}
+
+void queue_process(struct queue *queue)
+{
+	struct virtqueue_chain chain;
+	uint32_t left = queue->num;
+	int ret = 1;
+
+	if (!queue->started || !queue->enabled || queue->serving)
+		return;
+	if (find_and_start(queue) < 0) {
+		queue_break(queue);
+		return;
+	}
+	queue->serving = true;
+	for (; left && !queue->held; left--) {
+		ret = virtqueue_pop(&queue->vq, &chain);
+		if (ret <= 0)
+			break;
+		queue->serve(queue, &chain);
+	}
+	queue->serving = false;
+	notify(queue);
+	if (ret < 0) {
+		log_error("%s queue: %s", queue->name, queue->vq.broken);
+		queue_break(queue);
+	} else if (!left) {
+		/* A driver may fill it for ever: the others' turn, then go on. */
+		signal_event(queue->kick);
+	}
+}
+
+void queue_hold(struct queue *queue)
+{
+	queue->held = true;
+}
+
+void queue_release(struct queue *queue)
+{
+	queue->held = false;
+	queue_process(queue);
+}
+
+/* The bytes of an answer, as far as there is room. -1: the room is gone. */
+static int write_segments(struct queue *queue, const struct queue_segment *in, unsigned int nr,
+			  const char *data, uint32_t len)
+{
+	unsigned int i;
+	void *guest;
+
+	for (i = 0; i < nr && len; i++) {
+		uint32_t n = in[i].len < len ? in[i].len : len;
+
+		guest = guest_memory_from_guest(queue->memory, in[i].gpa, n);
+		if (!guest)
+			return -1;
+		memcpy(guest, data, n);
+		guest_memory_mark(queue->memory, in[i].gpa, n);
+		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
+void queue_answer(struct queue *queue, uint16_t head, const struct queue_segment *in,
+		  unsigned int nr, const void *data, uint32_t len)
+{
+	if (!queue->started)
+		return;
+	if (!queue->serving && find_and_start(queue) < 0) {
+		queue_break(queue);
+		return;
+	}
+	if (write_segments(queue, in, nr, data, len) < 0) {
+		log_error("%s queue: the memory map has no room for the answer any more",
+			  queue->name);
+		len = 0;
+	}
+	virtqueue_push_head(&queue->vq, head, len);
+	queue->pushed = true;
+	if (!queue->serving)
+		notify(queue);
+}
+
+void queue_kicked(struct queue *queue)
 {
 	uint64_t count;
 	ssize_t ret;
@@ -345,6 +329,8 @@ void queue_kicked(struct queue *queue, const struct guest_memory *memory)
 		queue_break(queue);
 		return;
 	}
+	if (!queue->started)
+		queue->found = false;
 	queue->started = true;
-	queue_process(queue, memory);
+	queue_process(queue);
 }

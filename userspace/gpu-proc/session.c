@@ -5,6 +5,7 @@
  */
 #include "session.h"
 #include "fdmsg.h"
+#include "gpu_command.h"
 #include "log.h"
 #include "session_request.h"
 #include "signals.h"
@@ -34,23 +35,25 @@ static int64_t now_ms(void)
 }
 
 void session_init(struct session *session, int sock, int signal_fd, struct buffer *buffers,
-		  unsigned int nbuffers, uint64_t shmem_size)
+		  unsigned int nbuffers, uint64_t shmem_size, struct gpu *gpu)
 {
 	*session = (struct session){
 		.sock = sock,
 		.signal_fd = signal_fd,
-		.config = { .num_scanouts = 1 },
+		.gpu = gpu,
 	};
 	guest_memory_init(&session->memory);
-	queue_init(&session->queues[0], "control");
-	queue_init(&session->queues[1], "cursor");
+	queue_init(&session->queues[QUEUE_CONTROL], "control", &session->memory, gpu_serve, gpu);
+	queue_init(&session->queues[QUEUE_CURSOR], "cursor", &session->memory, gpu_serve, gpu);
 	shmem_init(&session->shmem, buffers, nbuffers, shmem_size);
+	gpu_connect(gpu, &session->memory, session->queues, &session->shmem);
 }
 
 void session_close(struct session *session)
 {
 	unsigned int i;
 
+	gpu_disconnect(session->gpu);
 	for (i = 0; i < QUEUE_COUNT; i++)
 		queue_reset(&session->queues[i]);
 	guest_memory_clear(&session->memory);
@@ -133,7 +136,7 @@ static bool serve(struct session *session, struct pollfd *pfds, enum session_end
 	/* Before the main socket, too: a request may close or replace the fd. */
 	for (i = 0; i < QUEUE_COUNT; i++)
 		if (pfds[POLL_QUEUE + i].revents)
-			queue_kicked(&session->queues[i], &session->memory);
+			queue_kicked(&session->queues[i]);
 
 	if (pfds[POLL_MAIN].revents) {
 		ret = serve_request(session);

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <linux/virtio_gpu.h>
-
+#include "gpu.h"
 #include "guest_memory.h"
 #include "queue.h"
 #include "shmem.h"
@@ -24,7 +23,7 @@ struct session {
 	uint64_t features;		/* as the front-end chose */
 	uint64_t protocol_features;
 	uint64_t status;		/* VIRTIO device status, stored only */
-	struct virtio_gpu_config config;
+	struct gpu *gpu;
 	struct guest_memory memory;
 	struct queue queues[QUEUE_COUNT];
 	struct shmem shmem;
@@ -38,7 +37,7 @@ struct session {
  * session. session_run() serves until the end, session_close() releases.
  */
 void session_init(struct session *session, int sock, int signal_fd, struct buffer *buffers,
-		  unsigned int nbuffers, uint64_t shmem_size);
+		  unsigned int nbuffers, uint64_t shmem_size, struct gpu *gpu);
 enum session_end session_run(struct session *session);
 void session_close(struct session *session);
 

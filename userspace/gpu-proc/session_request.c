@@ -15,10 +15,13 @@
 #include <string.h>
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #define SEND_TIMEOUT_MS	5000	/* a front-end that does not read */
 
 #define FEATURES	((1ull << VIRTIO_F_VERSION_1) | (1ull << VHOST_F_LOG_ALL) | \
+			 (1ull << VIRTIO_RING_F_INDIRECT_DESC) | \
+			 (1ull << VIRTIO_RING_F_EVENT_IDX) | \
 			 (1ull << VHOST_USER_F_PROTOCOL_FEATURES))
 
 #define PROTOCOL_FEATURES ((1ull << VHOST_USER_PROTOCOL_F_MQ) | \
@@ -67,14 +70,24 @@ static struct queue *find_queue(struct session *session, const struct vhost_user
 	return NULL;
 }
 
+static uint64_t offered_features(const struct session *session)
+{
+	return FEATURES | gpu_features(session->gpu);
+}
+
 static enum outcome set_features(struct session *session, const struct vhost_user_msg *msg)
 {
-	if (msg->payload.u64 & ~FEATURES) {
+	uint64_t offered = offered_features(session);
+	unsigned int i;
+
+	if (msg->payload.u64 & ~offered) {
 		log_error("SET_FEATURES: 0x%llx, offered were 0x%llx",
-			  (unsigned long long)msg->payload.u64, FEATURES);
+			  (unsigned long long)msg->payload.u64, (unsigned long long)offered);
 		return FAILED;
 	}
 	session->features = msg->payload.u64;
+	for (i = 0; i < QUEUE_COUNT; i++)
+		queue_set_features(&session->queues[i], session->features);
 	session->memory.log.on = session->features & (1ull << VHOST_F_LOG_ALL);
 	return DONE;
 }
@@ -152,6 +165,7 @@ static enum outcome get_vring_base(struct session *session, struct vhost_user_ms
 
 	if (!queue)
 		return FAILED;
+	gpu_abort(session->gpu, queue);
 	msg->payload.vring_state.num = queue_stop(queue);
 	return REPLY;
 }
@@ -167,7 +181,7 @@ static enum outcome set_vring_enable(struct session *session, const struct vhost
 		return FAILED;
 	}
 	queue->enabled = msg->payload.vring_state.num;
-	queue_process(queue, &session->memory);
+	queue_process(queue);
 	return DONE;
 }
 
@@ -215,15 +229,15 @@ static enum outcome set_backend_req_fd(struct session *session, struct vhost_use
 static enum outcome get_config(struct session *session, struct vhost_user_msg *msg)
 {
 	struct vhost_user_config *config = &msg->payload.config;
+	const struct virtio_gpu_config *own = &session->gpu->config;
 
-	if (config->offset > sizeof(session->config) ||
-	    config->size > sizeof(session->config) - config->offset) {
+	if (config->offset > sizeof(*own) || config->size > sizeof(*own) - config->offset) {
 		log_error("GET_CONFIG: %u bytes at %u, but there are only %zu", config->size,
-			  config->offset, sizeof(session->config));
+			  config->offset, sizeof(*own));
 		msg->hdr.size = 0;
 		return REPLY;
 	}
-	memcpy(config->region, (const char *)&session->config + config->offset, config->size);
+	memcpy(config->region, (const char *)own + config->offset, config->size);
 	return REPLY;
 }
 
@@ -235,11 +249,11 @@ static enum outcome set_config(struct session *session, const struct vhost_user_
 {
 	const struct vhost_user_config *config = &msg->payload.config;
 	uint32_t first = offsetof(struct virtio_gpu_config, events_clear);
-	uint32_t last = sizeof(session->config.events_clear);
+	uint32_t last = sizeof(session->gpu->config.events_clear);
 
 	if (config->flags == VHOST_USER_CONFIG_MIGRATION) {
 		first = 0;
-		last = sizeof(session->config);
+		last = sizeof(session->gpu->config);
 	} else {
 		last += first;
 	}
@@ -264,8 +278,11 @@ static enum outcome reset_device(struct session *session)
 {
 	unsigned int i;
 
-	for (i = 0; i < QUEUE_COUNT; i++)
+	gpu_reset(session->gpu);
+	for (i = 0; i < QUEUE_COUNT; i++) {
 		queue_reset(&session->queues[i]);
+		queue_set_features(&session->queues[i], session->features);
+	}
 	guest_memory_clear_log(&session->memory);
 	session->status = 0;
 	if (shmem_reset(&session->shmem) < 0)
@@ -275,18 +292,24 @@ static enum outcome reset_device(struct session *session)
 }
 
 /*
- * The status is kept for GET_STATUS. Status 0 stops the rings and does not
- * touch the mappings: front-ends write it whenever they stop the device, and
- * remove the mappings only when they reset it, for which there is RESET_DEVICE.
+ * The status is kept for GET_STATUS. Status 0 stops the rings and touches neither
+ * mappings nor what the guest made: front-ends write it whenever they stop the device,
+ * also in the guest's midst, and have RESET_DEVICE for a reset. One that did not
+ * negotiate that has no other word for it than this.
  */
 static enum outcome set_status(struct session *session, const struct vhost_user_msg *msg)
 {
 	unsigned int i;
 
 	session->status = msg->payload.u64;
-	if (!session->status)
-		for (i = 0; i < QUEUE_COUNT; i++)
-			queue_stop(&session->queues[i]);
+	if (session->status)
+		return DONE;
+	if (!has_protocol_feature(session, VHOST_USER_PROTOCOL_F_RESET_DEVICE))
+		gpu_reset(session->gpu);
+	for (i = 0; i < QUEUE_COUNT; i++) {
+		gpu_abort(session->gpu, &session->queues[i]);
+		queue_stop(&session->queues[i]);
+	}
 	return DONE;
 }
 
@@ -307,7 +330,7 @@ static enum outcome handle(struct session *session, struct vhost_user_msg *msg)
 {
 	switch ((enum vhost_user_request)msg->hdr.request) {
 	case VHOST_USER_GET_FEATURES:
-		return reply_u64(msg, FEATURES);
+		return reply_u64(msg, offered_features(session));
 	case VHOST_USER_SET_FEATURES:
 		return set_features(session, msg);
 	case VHOST_USER_SET_OWNER:

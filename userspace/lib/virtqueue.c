@@ -22,35 +22,47 @@ static void *translate(const struct virtqueue *vq, uint64_t gpa, uint64_t len)
 	return vq->memory.translate(vq->memory.opaque, gpa, len);
 }
 
-static size_t avail_size(uint32_t num)
+size_t virtqueue_desc_size(uint32_t num)
+{
+	return sizeof(struct vring_desc) * num;
+}
+
+size_t virtqueue_avail_size(uint32_t num)
 {
 	/* With used_event behind the ring. */
 	return sizeof(struct vring_avail) + sizeof(uint16_t) * ((size_t)num + 1);
 }
 
-static size_t used_size(uint32_t num)
+size_t virtqueue_used_size(uint32_t num)
 {
+	/* With avail_event behind the ring. */
 	return sizeof(struct vring_used) + sizeof(struct vring_used_elem) * num + sizeof(uint16_t);
+}
+
+void virtqueue_init_rings(struct virtqueue *vq, const struct virtqueue_memory *memory,
+			  uint32_t num, const struct virtqueue_rings *rings)
+{
+	*vq = (struct virtqueue) { .memory = *memory, .num = num, .rings = *rings };
+	vq->next_used = load16(&rings->used->idx);
 }
 
 int virtqueue_init(struct virtqueue *vq, const struct virtqueue_memory *memory, uint32_t num,
 		   uint64_t desc, uint64_t avail, uint64_t used)
 {
-	*vq = (struct virtqueue) {
-		.memory = *memory, .num = num,
-		.desc_gpa = desc, .avail_gpa = avail, .used_gpa = used,
-	};
+	struct virtqueue_rings rings = { .used_gpa = used };
+
+	*vq = (struct virtqueue) { .memory = *memory };
 	if (!num || num > VIRTQUEUE_SIZE_MAX || num & (num - 1))
 		return fail(vq, "its size is not a power of two up to 1024");
 	if (desc % VRING_DESC_ALIGN_SIZE || avail % VRING_AVAIL_ALIGN_SIZE ||
 	    used % VRING_USED_ALIGN_SIZE)
 		return fail(vq, "a ring is not aligned");
-	vq->desc = translate(vq, desc, sizeof(*vq->desc) * num);
-	vq->avail = translate(vq, avail, avail_size(num));
-	vq->used = translate(vq, used, used_size(num));
-	if (!vq->desc || !vq->avail || !vq->used)
+	rings.desc = translate(vq, desc, virtqueue_desc_size(num));
+	rings.avail = translate(vq, avail, virtqueue_avail_size(num));
+	rings.used = translate(vq, used, virtqueue_used_size(num));
+	if (!rings.desc || !rings.avail || !rings.used)
 		return fail(vq, "a ring is not in the guest's memory");
-	vq->next_used = load16(&vq->used->idx);
+	virtqueue_init_rings(vq, memory, num, &rings);
 	return 0;
 }
 
@@ -119,7 +131,17 @@ static int read_chain(struct virtqueue *vq, struct virtqueue_chain *chain,
 
 static uint16_t *avail_event(const struct virtqueue *vq)
 {
-	return (uint16_t *)&vq->used->ring[vq->num];
+	return (uint16_t *)&vq->rings.used->ring[vq->num];
+}
+
+/* The device wrote to the used ring, there. */
+static void used_written(const struct virtqueue *vq, const void *p, uint64_t len)
+{
+	const struct virtqueue_rings *r = &vq->rings;
+
+	if (!r->used_silent)
+		vq->memory.written(vq->memory.opaque,
+				   r->used_gpa + ((const char *)p - (const char *)r->used), len);
 }
 
 int virtqueue_pop(struct virtqueue *vq, struct virtqueue_chain *chain)
@@ -128,13 +150,13 @@ int virtqueue_pop(struct virtqueue *vq, struct virtqueue_chain *chain)
 
 	if (vq->broken)
 		return -1;
-	avail = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
+	avail = __atomic_load_n(&vq->rings.avail->idx, __ATOMIC_ACQUIRE);
 	if (avail == vq->next_avail && vq->event_idx) {
 		/* Say from where on to kick, then look again: it may have come meanwhile. */
 		__atomic_store_n(avail_event(vq), avail, __ATOMIC_RELAXED);
-		vq->memory.written(vq->memory.opaque, vq->used_gpa, used_size(vq->num));
+		used_written(vq, avail_event(vq), sizeof(uint16_t));
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		avail = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
+		avail = __atomic_load_n(&vq->rings.avail->idx, __ATOMIC_ACQUIRE);
 	}
 	if (avail == vq->next_avail)
 		return 0;
@@ -145,8 +167,8 @@ int virtqueue_pop(struct virtqueue *vq, struct virtqueue_chain *chain)
 	chain->nr_in = 0;
 	chain->out_len = 0;
 	chain->in_len = 0;
-	chain->head = load16(&vq->avail->ring[vq->next_avail & (vq->num - 1)]);
-	if (read_chain(vq, chain, vq->desc, vq->num, chain->head, false) < 0)
+	chain->head = load16(&vq->rings.avail->ring[vq->next_avail & (vq->num - 1)]);
+	if (read_chain(vq, chain, vq->rings.desc, vq->num, chain->head, false) < 0)
 		return -1;
 	vq->next_avail++;
 	return 1;
@@ -155,6 +177,17 @@ int virtqueue_pop(struct virtqueue *vq, struct virtqueue_chain *chain)
 void virtqueue_unpop(struct virtqueue *vq)
 {
 	vq->next_avail--;
+}
+
+void virtqueue_push_head(struct virtqueue *vq, uint16_t head, uint32_t len)
+{
+	struct vring_used *used = vq->rings.used;
+	struct vring_used_elem *elem = &used->ring[vq->next_used & (vq->num - 1)];
+
+	*elem = (struct vring_used_elem) { .id = head, .len = len };
+	used_written(vq, elem, sizeof(*elem));
+	__atomic_store_n(&used->idx, ++vq->next_used, __ATOMIC_RELEASE);
+	used_written(vq, &used->idx, sizeof(used->idx));
 }
 
 void virtqueue_push(struct virtqueue *vq, const struct virtqueue_chain *chain, uint32_t len)
@@ -168,11 +201,7 @@ void virtqueue_push(struct virtqueue *vq, const struct virtqueue_chain *chain, u
 		vq->memory.written(vq->memory.opaque, chain->gpa[i], n);
 		left -= n;
 	}
-	vq->used->ring[vq->next_used & (vq->num - 1)] = (struct vring_used_elem) {
-		.id = chain->head, .len = len,
-	};
-	__atomic_store_n(&vq->used->idx, ++vq->next_used, __ATOMIC_RELEASE);
-	vq->memory.written(vq->memory.opaque, vq->used_gpa, used_size(vq->num));
+	virtqueue_push_head(vq, chain->head, len);
 }
 
 bool virtqueue_wants_signal(struct virtqueue *vq)
@@ -183,10 +212,10 @@ bool virtqueue_wants_signal(struct virtqueue *vq)
 	/* The driver sees what was pushed before it is asked. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!vq->event_idx)
-		return !(load16(&vq->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+		return !(load16(&vq->rings.avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 	vq->signalled_used = vq->next_used;
 	vq->signalled_valid = true;
-	event = load16(&vq->avail->ring[vq->num]);
+	event = load16(&vq->rings.avail->ring[vq->num]);
 	return !valid || vring_need_event(event, vq->next_used, old);
 }
 

@@ -24,13 +24,19 @@ struct virtqueue_memory {
 	void *opaque;
 };
 
-struct virtqueue {
-	struct virtqueue_memory memory;
-	uint32_t num;
-	uint64_t desc_gpa, avail_gpa, used_gpa;
+/* The three parts of a queue, in this process. */
+struct virtqueue_rings {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	uint64_t used_gpa;		/* where writes to the used ring are told to be */
+	bool used_silent;		/* they are not told at all */
+};
+
+struct virtqueue {
+	struct virtqueue_memory memory;
+	uint32_t num;
+	struct virtqueue_rings rings;
 	bool event_idx;			/* VIRTIO_F_EVENT_IDX */
 	bool indirect;			/* VIRTIO_F_INDIRECT_DESC */
 	uint16_t next_avail;
@@ -56,6 +62,15 @@ struct virtqueue_chain {
 int virtqueue_init(struct virtqueue *vq, const struct virtqueue_memory *memory, uint32_t num,
 		   uint64_t desc, uint64_t avail, uint64_t used);
 
+/* The same, of parts that the caller has found and checked, as a vhost-user back-end does. */
+void virtqueue_init_rings(struct virtqueue *vq, const struct virtqueue_memory *memory,
+			  uint32_t num, const struct virtqueue_rings *rings);
+
+/* Bytes that the parts of a queue with @num descriptors have. */
+size_t virtqueue_desc_size(uint32_t num);
+size_t virtqueue_avail_size(uint32_t num);
+size_t virtqueue_used_size(uint32_t num);
+
 /*
  * The next request: 1; 0 there is none, and the driver will kick for the next; -1 the
  * driver broke the rules: vq->broken says how, and nothing more comes.
@@ -67,6 +82,9 @@ void virtqueue_unpop(struct virtqueue *vq);
 
 /* Give it back with @len bytes written to its iovecs from nr_out on. */
 void virtqueue_push(struct virtqueue *vq, const struct virtqueue_chain *chain, uint32_t len);
+
+/* The same for a request whose answer was written, and told to be, by other means. */
+void virtqueue_push_head(struct virtqueue *vq, uint16_t head, uint32_t len);
 
 /* After a push: does the driver want to be interrupted? Ask once per batch. */
 bool virtqueue_wants_signal(struct virtqueue *vq);

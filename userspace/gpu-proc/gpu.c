@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A virtio-gpu device from power-on to reset. Called by main.c, session.c and
+ * session_request.c; what its driver asks for is in gpu_command.c.
+ */
+#include "gpu.h"
+#include "gpu_command.h"
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define RESOURCES_MAX	16384u
+#define HOST_BYTES_MAX	(512ull << 20)
+#define COMPLAINTS_MAX	100u
+
+void gpu_init(struct gpu *gpu)
+{
+	*gpu = (struct gpu){
+		.limits = { .resources = RESOURCES_MAX, .host_bytes = HOST_BYTES_MAX },
+		.config = { .num_scanouts = 1 },
+	};
+}
+
+void gpu_fini(struct gpu *gpu)
+{
+	gpu_reset(gpu);
+}
+
+void gpu_connect(struct gpu *gpu, const struct guest_memory *memory, struct queue *queues,
+		 struct shmem *shmem)
+{
+	gpu->memory = memory;
+	gpu->queues = queues;
+	gpu->shmem = shmem;
+}
+
+void gpu_disconnect(struct gpu *gpu)
+{
+	gpu_reset(gpu);
+	gpu_connect(gpu, NULL, NULL, NULL);
+}
+
+uint64_t gpu_features(const struct gpu *gpu)
+{
+	(void)gpu;
+	return 0;
+}
+
+void gpu_reset(struct gpu *gpu)
+{
+	while (gpu->pending)
+		gpu_request_forget(gpu->pending);
+	gpu_resource_destroy_all(gpu);
+}
+
+void gpu_abort(struct gpu *gpu, const struct queue *queue)
+{
+	struct gpu_request *req, *next;
+
+	for (req = gpu->pending; req; req = next) {
+		next = req->next;
+		if (req->queue == queue)
+			gpu_request_complete(req, VIRTIO_GPU_RESP_ERR_UNSPEC);
+	}
+}
+
+void gpu_complain(struct gpu *gpu, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	if (gpu->complaints == COMPLAINTS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_warn("guest: %s", text);
+	if (++gpu->complaints == COMPLAINTS_MAX)
+		log_warn("guest: more of its errors are not logged");
+}
