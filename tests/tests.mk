@@ -56,6 +56,7 @@ EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-pro
 -include tests/upstream/upstream.mk
 -include tests/debug/debug.mk
 -include tests/linux/linux.mk
+-include tests/fuzz/fuzz.mk
 
 EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')
 
@@ -64,8 +65,9 @@ $(B)/tests/unit/test_gpu_%: tests/unit/test_gpu_%.c $(GPU_A) $(LIB_A)
 	@mkdir -p $(@D)
 	$(call step,LD)$(CC) $(U_CFLAGS) $(U_LDFLAGS) -Itests $< -o $@ $(GPU_A) $(LIB_A) $(U_LIBS) -lcmocka
 
-check-fast: $(UNIT)
+check-fast: $(UNIT) $(FUZZ_FILES)
 	@tests/run-unit $(UNIT)
+	@$(FUZZ_CHECK)
 
 check-emu: modules $(EMU_FILES) $(B)/tests/oracle/trace-report
 	@$(EMU_RUN) $(EMU_FILES)
@@ -76,16 +78,17 @@ check:
 	@scripts/deps check
 	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} check-all
 
-check-all: $(UNIT) conformance-build $(B)/tests/upstream/wrap
+check-all: $(UNIT) $(FUZZ_FILES) conformance-build $(B)/tests/upstream/wrap
 	@rm -rf $(B)/upstream-quick $(B)/tests/linux/log
 	@mkdir -p $(B)/check
 	@tests/run-unit $(UNIT) | tee $(B)/check/unit.log
+	@$(FUZZ_CHECK) | tee $(B)/check/fuzz.log
 	@BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
 	@echo 'conformance: KTAP in $(B)/report/conformance.ktap'
 	@$(CONFORMANCE_RUN) $(EMU_FILES) 2>&1 > /dev/null || true
 	@$(MAKE) --no-print-directory KVER=$(KVER) check-upstream-quick || true
 	@$(MAKE) --no-print-directory KVER=$(KVER) check-linux || true
-	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/selftest.log -a $(B)/conformance/summary \
+	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/fuzz.log -a $(B)/check/selftest.log -a $(B)/conformance/summary \
 		-a $(B)/upstream-quick/summary -a $(B)/tests/linux/log $(EMU_FILES)
 
 # The matrix, the coherence checker, the three-way agreement: KTAP on stdout.

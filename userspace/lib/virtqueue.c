@@ -66,14 +66,15 @@ int virtqueue_init(struct virtqueue *vq, const struct virtqueue_memory *memory, 
 	return 0;
 }
 
-static struct vring_desc read_desc(const struct vring_desc *d)
+/* An indirect table may stand at any address. */
+static struct vring_desc read_desc(const void *table, uint32_t i)
 {
-	return (struct vring_desc) {
-		.addr = __atomic_load_n(&d->addr, __ATOMIC_RELAXED),
-		.len = __atomic_load_n(&d->len, __ATOMIC_RELAXED),
-		.flags = load16(&d->flags),
-		.next = load16(&d->next),
-	};
+	struct vring_desc d;
+
+	memcpy(&d, (const char *)table + i * sizeof(d), sizeof(d));
+	/* Not read from there again, whatever the compiler knows about memcpy(). */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return d;
 }
 
 static int add_segment(struct virtqueue *vq, struct virtqueue_chain *chain,
@@ -99,16 +100,16 @@ static int add_segment(struct virtqueue *vq, struct virtqueue_chain *chain,
 
 /* A table of descriptors, from @i on. An indirect one leads to a table of its own, once. */
 static int read_chain(struct virtqueue *vq, struct virtqueue_chain *chain,
-		      const struct vring_desc *table, uint32_t num, uint32_t i, bool nested)
+		      const void *table, uint32_t num, uint32_t i, bool nested)
 {
-	const struct vring_desc *inner;
+	const void *inner;
 	struct vring_desc d;
 	uint32_t count;
 
 	for (count = 0; count < num; count++) {
 		if (i >= num)
 			return fail(vq, "a descriptor's number is beyond its table");
-		d = read_desc(&table[i]);
+		d = read_desc(table, i);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			if (!vq->indirect || nested)
 				return fail(vq, "an indirect descriptor where none may be");

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The other side of a session; see peer.h. */
+#include "peer.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_gpu.h>
+#include <linux/virtio_ring.h>
+
+#include "gpu-proc/session.h"
+#include "vhost_user.h"
+
+#define MAX_IDLE_WAITS	64	/* of a session whose front-end has gone */
+#define SHMEM_SIZE	(1ull << 20)
+#define MAX_FDS		64
+
+static struct peer {
+	int main, channel;		/* our ends; channel -1: none */
+	int kick[PEER_QUEUES];
+	uint16_t avail[PEER_QUEUES];
+	int ram_fd, small_fd, sealed_fd, null_fd;
+	uint8_t *ram;
+	struct fuzz_input in;
+	bool closed;
+	unsigned int idle_waits;
+	int64_t now_ns;
+} peer;
+
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __real_epoll_wait(int epoll, struct epoll_event *events, int n, int timeout);
+int __real_clock_gettime(clockid_t clock, struct timespec *ts);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int n, int timeout);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
+
+/* ---- messages ---- */
+
+/* What does not fit into the socket is lost: a front-end may stop in a message. */
+static void send_message(int sock, const struct vhost_user_header *hdr, const void *payload,
+			 size_t size, const int *fds, unsigned int nfds)
+{
+	char control[CMSG_SPACE(sizeof(int) * 16)];
+	struct iovec iov[] = {
+		{ .iov_base = (void *)hdr, .iov_len = sizeof(*hdr) },
+		{ .iov_base = (void *)payload, .iov_len = size },
+	};
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct cmsghdr *cmsg;
+
+	if (nfds) {
+		mh.msg_control = control;
+		mh.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		cmsg = CMSG_FIRSTHDR(&mh);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * nfds);
+	}
+	sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void ask(uint32_t request, const void *payload, uint32_t size, const int *fd)
+{
+	const struct vhost_user_header hdr = {
+		.request = request, .flags = VHOST_USER_VERSION, .size = size,
+	};
+
+	send_message(peer.main, &hdr, payload, size, fd, fd ? 1 : 0);
+}
+
+static void ask_u64(uint32_t request, uint64_t value)
+{
+	ask(request, &value, sizeof(value), NULL);
+}
+
+static int make_fd(enum peer_fd kind)
+{
+	int fds[2] = { -1, -1 };
+
+	switch (kind) {
+	case PEER_FD_RAM:
+		return dup(peer.ram_fd);
+	case PEER_FD_SMALL:
+		return dup(peer.small_fd);
+	case PEER_FD_EVENT:
+		return eventfd(1, EFD_CLOEXEC);
+	case PEER_FD_SOCKET:
+		fuzz_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+		close(fds[0]);
+		return fds[1];
+	case PEER_FD_NULL:
+		return dup(peer.null_fd);
+	case PEER_FD_PIPE:
+		fuzz_assert(pipe(fds) == 0);
+		close(fds[0]);
+		return fds[1];
+	case PEER_FD_SEALED:
+		return dup(peer.sealed_fd);
+	case PEER_FDS:
+		break;
+	}
+	return -1;
+}
+
+static void send_input(void)
+{
+	struct vhost_user_header hdr = { 0 };
+	uint8_t payload[sizeof(union vhost_user_payload)];
+	int fds[16];
+	unsigned int nfds, i;
+
+	hdr.request = fuzz_number(&peer.in, 1);
+	hdr.flags = VHOST_USER_VERSION ^ fuzz_number(&peer.in, 1);
+	nfds = fuzz_number(&peer.in, 1) % 11;
+	for (i = 0; i < nfds; i++)
+		fds[i] = make_fd(fuzz_number(&peer.in, 1) % PEER_FDS);
+	hdr.size = fuzz_number(&peer.in, 2);
+	send_message(peer.main, &hdr, payload,
+		     fuzz_bytes(&peer.in, payload,
+				hdr.size < sizeof(payload) ? hdr.size : sizeof(payload)),
+		     fds, nfds);
+	for (i = 0; i < nfds; i++)
+		close(fds[i]);
+}
+
+/* ---- what a front-end does ---- */
+
+/* All of the memory in one region, or parts of it with gaps between them. */
+static void set_table(unsigned int n)
+{
+	struct vhost_user_memory table = { .nregions = n };
+	int fds[VHOST_USER_MAX_REGIONS];
+	const struct vhost_user_header hdr = {
+		.request = VHOST_USER_SET_MEM_TABLE, .flags = VHOST_USER_VERSION,
+		.size = 8 + n * sizeof(table.regions[0]),
+	};
+	uint64_t size = PEER_RAM / n;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		table.regions[i] = (struct vhost_user_region) {
+			.guest_phys_addr = i * size, .size = n > 1 ? size - 0x1000 : size,
+			.user_addr = PEER_USER + i * size, .mmap_offset = i * size,
+		};
+		fds[i] = peer.ram_fd;
+	}
+	send_message(peer.main, &hdr, &table, hdr.size, fds, n);
+}
+
+static void set_queue(unsigned int queue)
+{
+	uint64_t base = PEER_USER + queue * PEER_RING;
+	struct vhost_vring_state state = { .index = queue, .num = PEER_NUM };
+	const struct vhost_vring_addr addr = {
+		.index = queue, .desc_user_addr = base,
+		.avail_user_addr = base + PEER_RING_AVAIL, .used_user_addr = base + PEER_RING_USED,
+	};
+	uint64_t index = queue;
+	int call;
+
+	ask(VHOST_USER_SET_VRING_NUM, &state, sizeof(state), NULL);
+	state.num = peer.avail[queue];
+	ask(VHOST_USER_SET_VRING_BASE, &state, sizeof(state), NULL);
+	ask(VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), NULL);
+	ask(VHOST_USER_SET_VRING_KICK, &index, sizeof(index), &peer.kick[queue]);
+	call = make_fd(PEER_FD_EVENT);
+	ask(VHOST_USER_SET_VRING_CALL, &index, sizeof(index), &call);
+	close(call);
+	state.num = 1;
+	ask(VHOST_USER_SET_VRING_ENABLE, &state, sizeof(state), NULL);
+}
+
+static void set_channel(void)
+{
+	int fds[2];
+
+	if (peer.channel >= 0)
+		close(peer.channel);
+	fuzz_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	peer.channel = fds[0];
+	ask(VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, &fds[1]);
+	close(fds[1]);
+}
+
+static void send_reply(uint32_t request, uint32_t flags, uint64_t value)
+{
+	const struct vhost_user_header hdr = {
+		.request = request, .flags = flags, .size = sizeof(value),
+	};
+
+	if (peer.channel >= 0)
+		send_message(peer.channel, &hdr, &value, sizeof(value), NULL, 0);
+}
+
+/* The back-end's requests have one size, and at most one fd. */
+static void answer(uint64_t value)
+{
+	struct {
+		struct vhost_user_header hdr;
+		struct vhost_user_mmap mmap;
+	} __attribute__((packed)) request;
+	char control[CMSG_SPACE(sizeof(int) * 4)];
+	struct iovec iov = { .iov_base = &request, .iov_len = sizeof(request) };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg;
+	ssize_t n;
+	int fd;
+
+	if (peer.channel < 0)
+		return;
+	n = recvmsg(peer.channel, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n <= 0)
+		return;
+	/* A back-end that talks nonsense is a finding. */
+	fuzz_assert(n == sizeof(request));
+	fuzz_assert(request.hdr.size == sizeof(request.mmap));
+	fuzz_assert(request.hdr.request == VHOST_USER_BACKEND_SHMEM_MAP ||
+		    request.hdr.request == VHOST_USER_BACKEND_SHMEM_UNMAP);
+	fuzz_assert(request.mmap.shm_offset <= SHMEM_SIZE &&
+		    request.mmap.len <= SHMEM_SIZE - request.mmap.shm_offset);
+	cmsg = CMSG_FIRSTHDR(&mh);
+	fuzz_assert(!cmsg == (request.hdr.request == VHOST_USER_BACKEND_SHMEM_UNMAP));
+	if (cmsg) {
+		fuzz_assert(cmsg->cmsg_len == CMSG_LEN(sizeof(fd)));
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+		close(fd);
+	}
+	if (request.hdr.flags & VHOST_USER_FLAG_NEED_REPLY)
+		send_reply(request.hdr.request, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, value);
+}
+
+/* ---- what a driver does ---- */
+
+static void kick(unsigned int queue)
+{
+	eventfd_write(peer.kick[queue], 1);
+}
+
+static void write_desc(uint8_t *to, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+{
+	const struct vring_desc desc = { .addr = addr, .len = len, .flags = flags, .next = next };
+
+	memcpy(to, &desc, sizeof(desc));
+}
+
+static void command(void)
+{
+	struct virtio_gpu_ctrl_hdr hdr = { 0 };
+	uint8_t how, payload[PEER_REQUEST_SIZE - sizeof(hdr)];
+	unsigned int queue, slot;
+	uint64_t request, response;
+	uint16_t room, head, len;
+	uint8_t *ring;
+
+	how = fuzz_number(&peer.in, 1);
+	queue = how % PEER_QUEUES;
+	hdr.type = peer_commands[fuzz_number(&peer.in, 1) % peer_nr_commands];
+	hdr.flags = fuzz_number(&peer.in, 1);
+	hdr.fence_id = fuzz_number(&peer.in, 1);
+	hdr.ctx_id = fuzz_number(&peer.in, 1);
+	hdr.ring_idx = fuzz_number(&peer.in, 1);
+	room = fuzz_number(&peer.in, 2);
+	len = fuzz_bytes(&peer.in, payload, fuzz_number(&peer.in, 1));
+
+	slot = peer.avail[queue] % (PEER_NUM / 2) + queue * PEER_NUM / 2;
+	request = PEER_REQUESTS + slot * PEER_REQUEST_SIZE;
+	response = PEER_RESPONSES + slot * PEER_RESPONSE_SIZE;
+	memcpy(peer.ram + request, &hdr, sizeof(hdr));
+	memcpy(peer.ram + request + sizeof(hdr), payload, len);
+	len += sizeof(hdr);
+
+	ring = peer.ram + queue * PEER_RING;
+	head = peer.avail[queue] % (PEER_NUM / 2) * 2;
+	if (how & 0x80) {
+		/* The table stands where the response goes: it is read before that is written. */
+		write_desc(peer.ram + response, request, len, VRING_DESC_F_NEXT, 1);
+		write_desc(peer.ram + response + 16, response, room, VRING_DESC_F_WRITE, 0);
+		write_desc(ring + head * 16, response, 32, VRING_DESC_F_INDIRECT, 0);
+	} else {
+		write_desc(ring + head * 16, request, len, VRING_DESC_F_NEXT, head + 1);
+		write_desc(ring + (head + 1) * 16, response, room, VRING_DESC_F_WRITE, 0);
+	}
+	memcpy(ring + PEER_RING_AVAIL + 4 + 2 * (peer.avail[queue] % PEER_NUM), &head, 2);
+	peer.avail[queue]++;
+	memcpy(ring + PEER_RING_AVAIL + 2, &peer.avail[queue], 2);
+	kick(queue);
+}
+
+static void write_ram(void)
+{
+	uint32_t address = fuzz_number(&peer.in, 2) * 4;
+	uint8_t bytes[255];
+	size_t n = fuzz_bytes(&peer.in, bytes, fuzz_number(&peer.in, 1));
+
+	if (n > PEER_RAM - address)
+		n = PEER_RAM - address;
+	memcpy(peer.ram + address, bytes, n);
+}
+
+static void operate(void)
+{
+	uint8_t bytes[255], request, flags;
+
+	switch ((enum peer_operation)(fuzz_number(&peer.in, 1) % PEER_OPERATIONS)) {
+	case PEER_COMMAND:
+		command();
+		break;
+	case PEER_WRITE:
+		write_ram();
+		break;
+	case PEER_KICK:
+		kick(fuzz_number(&peer.in, 1) % PEER_QUEUES);
+		break;
+	case PEER_ANSWER:
+		answer(fuzz_number(&peer.in, 1));
+		break;
+	case PEER_MESSAGE:
+		send_input();
+		break;
+	case PEER_TABLE:
+		set_table(1 + fuzz_number(&peer.in, 1) % VHOST_USER_MAX_REGIONS);
+		break;
+	case PEER_QUEUE:
+		set_queue(fuzz_number(&peer.in, 1) % PEER_QUEUES);
+		break;
+	case PEER_CHANNEL:
+		set_channel();
+		break;
+	case PEER_REPLY:
+		request = fuzz_number(&peer.in, 1);
+		flags = fuzz_number(&peer.in, 1);
+		send_reply(request, flags, fuzz_number(&peer.in, 8));
+		break;
+	case PEER_BYTES:
+		send(peer.main, bytes,
+		     fuzz_bytes(&peer.in, bytes, fuzz_number(&peer.in, 1)),
+		     MSG_DONTWAIT | MSG_NOSIGNAL);
+		break;
+	case PEER_HANG_UP:
+		if (peer.channel >= 0)
+			close(peer.channel);
+		peer.channel = -1;
+		break;
+	case PEER_OPERATIONS:
+		break;
+	}
+}
+
+/* ---- the session waits ---- */
+
+/* False: there is nothing more to come. */
+static bool step(void)
+{
+	char replies[4096];
+
+	while (recv(peer.main, replies, sizeof(replies), MSG_DONTWAIT) > 0)
+		;
+	if (peer.in.left) {
+		operate();
+		return true;
+	}
+	if (!peer.closed) {
+		peer.closed = true;
+		shutdown(peer.main, SHUT_WR);
+		return true;
+	}
+	return false;
+}
+
+/* Nothing is ready: time passes. A session without a front-end has nothing to wait for. */
+static void time_passes(int timeout)
+{
+	fuzz_assert(timeout >= 0);
+	peer.now_ns += (timeout ? timeout : 1) * 1000000ll;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	int ready;
+
+	while (!(ready = __real_poll(fds, n, 0)) && timeout && step())
+		;
+	fuzz_assert(!peer.closed || peer.idle_waits++ < MAX_IDLE_WAITS);
+	if (!ready)
+		time_passes(timeout);
+	return ready;
+}
+
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int n, int timeout)
+{
+	int ready;
+
+	while (!(ready = __real_epoll_wait(epoll, events, n, 0)) && timeout && step())
+		;
+	fuzz_assert(!peer.closed || peer.idle_waits++ < MAX_IDLE_WAITS);
+	if (!ready)
+		time_passes(timeout);
+	return ready;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	if (clock != CLOCK_MONOTONIC)
+		return __real_clock_gettime(clock, ts);
+	ts->tv_sec = peer.now_ns / 1000000000;
+	ts->tv_nsec = peer.now_ns % 1000000000;
+	return 0;
+}
+
+/* Once for all inputs. */
+static void open_files(void)
+{
+	const struct rlimit limit = { .rlim_cur = MAX_FDS, .rlim_max = MAX_FDS };
+
+	if (peer.ram)
+		return;
+	fuzz_assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	peer.ram_fd = memfd_create("ram", MFD_CLOEXEC);
+	peer.small_fd = memfd_create("small", MFD_CLOEXEC);
+	peer.sealed_fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	peer.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fuzz_assert(ftruncate(peer.ram_fd, PEER_RAM) == 0);
+	fuzz_assert(ftruncate(peer.small_fd, 0x1000) == 0);
+	fuzz_assert(ftruncate(peer.sealed_fd, 0x1000) == 0);
+	fuzz_assert(fcntl(peer.sealed_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK) == 0);
+	peer.ram = mmap(NULL, PEER_RAM, PROT_READ | PROT_WRITE, MAP_SHARED, peer.ram_fd, 0);
+	fuzz_assert(peer.ram != MAP_FAILED);
+}
+
+static void make_ready(const struct gpu *gpu)
+{
+	unsigned int queue;
+
+	ask_u64(VHOST_USER_SET_FEATURES, gpu_features(gpu) | 1ull << VIRTIO_F_VERSION_1 |
+		1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VHOST_USER_F_PROTOCOL_FEATURES);
+	ask_u64(VHOST_USER_SET_PROTOCOL_FEATURES,
+		1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+		1ull << VHOST_USER_PROTOCOL_F_BACKEND_REQ | 1ull << VHOST_USER_PROTOCOL_F_CONFIG |
+		1ull << VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD |
+		1ull << VHOST_USER_PROTOCOL_F_STATUS | 1ull << VHOST_USER_PROTOCOL_F_SHMEM);
+	ask(VHOST_USER_GET_SHMEM_CONFIG, NULL, 0, NULL);
+	set_table(1);
+	set_channel();
+	for (queue = 0; queue < PEER_QUEUES; queue++)
+		set_queue(queue);
+}
+
+/* Its limit is low, so that they are soon counted, and that there may be too few. */
+static unsigned int open_fds(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < MAX_FDS; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+void peer_run(const uint8_t *data, size_t size, bool ready)
+{
+	static struct session session;
+	static struct gpu gpu;
+	int fds[2], signals[2];
+	unsigned int before, i;
+
+	open_files();
+	before = open_fds();
+	memset(peer.ram, 0, PEER_RAM);
+	memset(peer.avail, 0, sizeof(peer.avail));
+	peer.in = (struct fuzz_input) { .data = data, .left = size };
+	peer.closed = false;
+	peer.idle_waits = 0;
+	peer.now_ns = 0;
+	peer.channel = -1;
+	for (i = 0; i < PEER_QUEUES; i++)
+		peer.kick[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fuzz_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	fuzz_assert(pipe(signals) == 0);
+	peer.main = fds[0];
+	gpu_init(&gpu);
+	/* Low, or what is beyond them is never tried. */
+	gpu.limits.resources = 16;
+	gpu.limits.host_bytes = 1u << 20;
+	if (ready)
+		make_ready(&gpu);
+
+	session_init(&session, fds[1], signals[0], NULL, 0, SHMEM_SIZE, &gpu);
+	session_run(&session);
+	session_close(&session);
+	gpu_fini(&gpu);
+
+	close(peer.main);
+	if (peer.channel >= 0)
+		close(peer.channel);
+	close(signals[0]);
+	close(signals[1]);
+	for (i = 0; i < PEER_QUEUES; i++)
+		close(peer.kick[i]);
+	fuzz_assert(open_fds() == before);
+}
