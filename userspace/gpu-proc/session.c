@@ -57,7 +57,7 @@ void session_close(struct session *session)
 	for (i = 0; i < QUEUE_COUNT; i++)
 		queue_reset(&session->queues[i]);
 	guest_memory_clear(&session->memory);
-	shmem_close_socket(&session->shmem);
+	shmem_destroy(&session->shmem);
 	close(session->sock);
 }
 
