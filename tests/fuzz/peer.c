@@ -24,12 +24,40 @@
 #define SHMEM_SIZE	(1ull << 20)
 #define MAX_FDS		64
 
+static int memfd_alloc(const char *node, uint64_t size)
+{
+	int fd = memfd_create(node, MFD_CLOEXEC);
+
+	fuzz_assert(fd >= 0 && ftruncate(fd, size) == 0);
+	return fd;
+}
+
+static int memfd_cpu_access(int fd, bool start)
+{
+	(void)fd;
+	(void)start;
+	return 0;
+}
+
+static const struct allocator memfd_allocator = {
+	.kind = "memfd", .alloc = memfd_alloc, .cpu_access = memfd_cpu_access,
+};
+
+/* As --buffer gives them: mapped as soon as the front-end can take them. */
+static const struct buffer_spec buffer_specs[] = {
+	{ .allocator = &memfd_allocator, .size = 0x2000, .offset = 0x80000, .fill = 1 },
+	{ .allocator = &memfd_allocator, .size = 0x1000, .offset = 0x90000, .fill = BUFFER_NO_FILL },
+};
+
+#define NR_BUFFERS	(sizeof(buffer_specs) / sizeof(buffer_specs[0]))
+
 static struct peer {
 	int main, channel;		/* our ends; channel -1: none */
 	int kick[PEER_QUEUES];
 	uint16_t avail[PEER_QUEUES];
 	int ram_fd, small_fd, sealed_fd, null_fd;
 	uint8_t *ram;
+	struct buffer buffers[NR_BUFFERS];
 	struct fuzz_input in;
 	bool closed;
 	unsigned int idle_waits;
@@ -438,6 +466,7 @@ static void open_files(void)
 	fuzz_assert(fcntl(peer.sealed_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK) == 0);
 	peer.ram = mmap(NULL, PEER_RAM, PROT_READ | PROT_WRITE, MAP_SHARED, peer.ram_fd, 0);
 	fuzz_assert(peer.ram != MAP_FAILED);
+	fuzz_assert(buffer_create_all(peer.buffers, buffer_specs, NR_BUFFERS) == 0);
 }
 
 static void make_ready(const struct gpu *gpu)
@@ -497,7 +526,7 @@ void peer_run(const uint8_t *data, size_t size, bool ready)
 	if (ready)
 		make_ready(&gpu);
 
-	session_init(&session, fds[1], signals[0], NULL, 0, SHMEM_SIZE, &gpu);
+	session_init(&session, fds[1], signals[0], peer.buffers, NR_BUFFERS, SHMEM_SIZE, &gpu);
 	session_run(&session);
 	session_close(&session);
 	gpu_fini(&gpu);
