@@ -4,14 +4,14 @@
 
 PREFIX ?= /usr/local
 CC ?= gcc
-PKGS := libdrm libseccomp libcap-ng libzstd libxxhash libcjson
+PKGS := libdrm libseccomp libcap-ng libzstd libxxhash libcjson libpng
 
 U_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wformat=2 -fstack-protector-strong \
 	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -MMD -MP \
 	-Iuserspace -Iuserspace/lib -isystem kernel/include/uapi \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-U_LDFLAGS = -pie -Wl,-z,relro,-z,now
+U_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 U_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 
 u_objs = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard userspace/$(1)/*.c)))

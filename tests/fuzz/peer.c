@@ -501,6 +501,7 @@ static unsigned int open_fds(void)
 void peer_run(const uint8_t *data, size_t size, bool ready)
 {
 	static struct session session;
+	static const struct gpu_options options = { .width = 640, .height = 480 };
 	static struct gpu gpu;
 	int fds[2], signals[2];
 	unsigned int before, i;
@@ -519,7 +520,9 @@ void peer_run(const uint8_t *data, size_t size, bool ready)
 	fuzz_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
 	fuzz_assert(pipe(signals) == 0);
 	peer.main = fds[0];
-	gpu_init(&gpu);
+	fuzz_assert(gpu_init(&gpu, &options) == 0);
+	/* Somebody looks at the display: it is painted. */
+	fuzz_assert(frame_open(&gpu.frame, NULL) == 0);
 	/* Low, or what is beyond them is never tried. */
 	gpu.limits.resources = 16;
 	gpu.limits.host_bytes = 1u << 20;

@@ -59,6 +59,8 @@ static const struct allocator memfd_allocator = {
 	.cpu_access = memfd_cpu_access,
 };
 
+static const struct gpu_options fe_gpu_options = { .width = 640, .height = 480 };
+
 struct front_end {
 	int sock, backend;	/* the front-end's ends; -1: closed */
 	int signals;		/* write a signalfd_siginfo here */
@@ -108,7 +110,7 @@ static inline void fe_start(struct front_end *fe)
 	fe->backend = -1;
 	fe->signals = pipefd[1];
 	fe->signal_fd = pipefd[0];
-	gpu_init(&fe->gpu);
+	assert_int_equal(gpu_init(&fe->gpu, &fe_gpu_options), 0);
 	session_init(&fe->session, sv[1], fe->signal_fd, fe->buffers, FE_BUFFERS, FE_SHMEM_SIZE,
 		     &fe->gpu);
 	assert_int_equal(pthread_create(&fe->thread, NULL, fe_thread, fe), 0);

@@ -69,13 +69,15 @@ static const struct dirty_sink sink = { .page = take_page };
 static void run_gpu_proc(int sock)
 {
 	static struct session session;
+	static const struct gpu_options options = { .width = 640, .height = 480 };
 	static struct gpu gpu;
 	int signals[2];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (pipe(signals) < 0)
 		_exit(1);
-	gpu_init(&gpu);
+	if (gpu_init(&gpu, &options) < 0)
+		_exit(1);
 	session_init(&session, sock, signals[0], NULL, 0, 1 << 20, &gpu);
 	_exit(session_run(&session) == SESSION_CLOSED ? 0 : 2);
 }

@@ -20,6 +20,7 @@
 #include "gpu-proc/signals.h"
 
 static char dir[40];
+static struct gpu gpu = { .screenshot = -1 };
 static char path[64];
 
 static int make_dir(void **state)
@@ -109,7 +110,7 @@ static void *accept_thread(void *arg)
 {
 	struct accepting *a = arg;
 
-	a->ret = listener_accept(a->listener, a->signal_fd, NULL, 0, &a->sock);
+	a->ret = listener_accept(a->listener, a->signal_fd, NULL, 0, &gpu, &a->sock);
 	return NULL;
 }
 
@@ -143,7 +144,7 @@ static void test_accept(void **state)
 	unlink(path);
 }
 
-/* Real signals: SIGUSR1 is taken and waiting goes on, SIGTERM ends it. */
+/* Real signals: SIGUSR1 and SIGUSR2 are taken and waiting goes on, SIGTERM ends it. */
 static void test_signals(void **state)
 {
 	int signal_fd, listener, sock, ret;
@@ -159,12 +160,14 @@ static void test_signals(void **state)
 
 	listener = listener_open(path);
 	raise(SIGUSR1);
+	raise(SIGUSR2);
 	raise(SIGTERM);
 	capture_begin();
-	ret = listener_accept(listener, signal_fd, NULL, 0, &sock);
+	ret = listener_accept(listener, signal_fd, NULL, 0, &gpu, &sock);
 	log = capture_end();
 	assert_int_equal(ret, 0);
 	assert_logged(log, "0 buffers filled again");
+	assert_logged(log, "no screenshot: --screenshot=FILE was not given");
 	close(listener);
 	close(signal_fd);
 	unlink(path);

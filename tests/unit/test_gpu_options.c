@@ -79,6 +79,10 @@ static void test_defaults(void **state)
 	assert_int_equal(opts.sandbox.mode, SANDBOX_STRICT);
 	assert_null(opts.sandbox.user);
 	assert_int_equal(opts.nbuffers, 0);
+	assert_int_equal(opts.gpu.width, 1024);
+	assert_int_equal(opts.gpu.height, 768);
+	assert_null(opts.gpu.screenshot);
+	assert_null(opts.gpu.scanout_shm);
 }
 
 static void test_all(void **state)
@@ -87,7 +91,8 @@ static void test_all(void **state)
 
 	(void)state;
 	assert_int_equal(parse("--socket-path", "/run/gpu.sock", "--shmem-size=64M", "--user=daemon",
-			       "--sandbox=best-effort",
+			       "--sandbox=best-effort", "--display=1920x1080",
+			       "--screenshot=/tmp/a.png", "--scanout-shm=/tmp/b",
 			       "--buffer=heap=system-wc,size=4M,offset=0,fill=0x5a,name=front.1",
 			       "--buffer", "drm=/dev/dri/card0,offset=60M,size=4M"), 0);
 	assert_string_equal(opts.socket_path, "/run/gpu.sock");
@@ -96,6 +101,10 @@ static void test_all(void **state)
 	assert_int_equal(opts.sandbox.mode, SANDBOX_BEST_EFFORT);
 	assert_string_equal(opts.sandbox.user, "daemon");
 	assert_int_equal(opts.nbuffers, 2);
+	assert_int_equal(opts.gpu.width, 1920);
+	assert_int_equal(opts.gpu.height, 1080);
+	assert_string_equal(opts.gpu.screenshot, "/tmp/a.png");
+	assert_string_equal(opts.gpu.scanout_shm, "/tmp/b");
 
 	assert_ptr_equal(spec[0].allocator, &alloc_heap);
 	assert_string_equal(spec[0].node, "system-wc");
@@ -114,6 +123,24 @@ static void test_all(void **state)
 			       "--buffer=udmabuf=/dev/udmabuf,size=4K,offset=0,fill=0"), 0);
 	assert_ptr_equal(spec[0].allocator, &alloc_udmabuf);
 	assert_int_equal(spec[0].fill, 0);
+}
+
+static void test_display(void **state)
+{
+	static const char *const bad[] = {
+		"--display=", "--display=x", "--display=640", "--display=640x", "--display=x480",
+		"--display=640x480x", "--display=640X480", "--display=640x 480",
+		"--display=-640x480", "--display=640x479", "--display=479x640",
+		"--display=4096x480", "--display=640x4096", "--display=99999999999999999999x640",
+	};
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(parse("--fd=3", "--display=480x4095"), 0);
+	assert_int_equal(opts.gpu.width, 480);
+	assert_int_equal(opts.gpu.height, 4095);
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		refused("not WIDTHxHEIGHT, from 480 to 4095 pixels each", "--fd=3", bad[i]);
 }
 
 static void test_actions(void **state)
@@ -299,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_display),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_help_names_all),
 		cmocka_unit_test(test_socket_refused),

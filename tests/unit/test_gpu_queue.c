@@ -45,6 +45,7 @@ struct guest {
 
 static int setup(void **state)
 {
+	static const struct gpu_options options = { .width = 640, .height = 480 };
 	static struct guest guest;
 	struct vhost_user_memory table = {
 		.nregions = 1,
@@ -70,7 +71,8 @@ static int setup(void **state)
 
 	guest_memory_init(&guest.memory);
 	queue_init(&guest.queue, "control", &guest.memory, gpu_serve, &guest.gpu);
-	gpu_init(&guest.gpu);
+	if (gpu_init(&guest.gpu, &options) < 0)
+		return -1;
 	gpu_connect(&guest.gpu, &guest.memory, &guest.queue, NULL);
 	if (guest_memory_set(&guest.memory, &table, &guest.fd) < 0 ||
 	    queue_set_num(&guest.queue, NUM) < 0 || queue_set_addr(&guest.queue, &addr) < 0 ||

@@ -36,6 +36,7 @@
 
 #include "capture.h"
 #include "fdmsg.h"
+#include "gpu-proc/gpu.h"
 #include "gpu-proc/sandbox.h"
 
 #define PASS		0
@@ -354,6 +355,41 @@ static void test_main_loop(void **state)
 	assert_exit(in_child(main_loop), PASS);
 }
 
+static char png_path[64];
+
+/* A screenshot of a large display, into a file that was opened before. */
+static int take_screenshot(void)
+{
+	struct gpu_options options = { .width = 4095, .height = 4095, .screenshot = png_path };
+	struct gpu gpu;
+
+	if (gpu_init(&gpu, &options) < 0)
+		return 1;
+	if (filtered() != PASS)
+		return NOT_ENTERED;
+	gpu_screenshot(&gpu);
+	gpu_screenshot(&gpu);
+	gpu_fini(&gpu);
+	return PASS;
+}
+
+static void test_screenshot(void **state)
+{
+	uint8_t start[8];
+	int fd;
+
+	(void)state;
+	snprintf(png_path, sizeof(png_path), "/tmp/dmapat-test-%d.png", getpid());
+	capture_begin();
+	assert_exit(in_child(take_screenshot), PASS);
+	assert_logged(capture_end(), "screenshot: 4095 x 4095 pixels, nothing was shown yet");
+	fd = open(png_path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, start, sizeof(start)), sizeof(start));
+	assert_memory_equal(start, "\x89PNG\r\n\x1a\n", sizeof(start));
+	close(fd);
+	unlink(png_path);
+}
+
 /* ---- inherited descriptors ---- */
 
 static int close_inherited(void)
@@ -397,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_forbidden),
 		cmocka_unit_test(test_main_loop),
+		cmocka_unit_test(test_screenshot),
 		cmocka_unit_test(test_close_inherited),
 	};
 

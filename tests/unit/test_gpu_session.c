@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "front_end.h"
+#include "gpu-proc/gpu_command.h"
 
 static struct front_end fe;
 
@@ -20,6 +21,7 @@ static void test_features(void **state)
 	fe_start(&fe);
 	assert_int_equal(fe_get(&fe, VHOST_USER_GET_FEATURES),
 			 BIT(32) | BIT(VHOST_F_LOG_ALL) | BIT(28) | BIT(29) |
+			 BIT(VIRTIO_GPU_F_EDID) |
 			 BIT(VHOST_USER_F_PROTOCOL_FEATURES));
 	assert_int_equal(fe_get(&fe, VHOST_USER_GET_PROTOCOL_FEATURES), FE_ALL_FEATURES);
 	fe_negotiate(&fe, FE_ALL_FEATURES);
@@ -286,6 +288,58 @@ static void test_reset_after_refusal(void **state)
 	fe_hang_up(&fe, SESSION_FAILED);
 }
 
+/* What the guest made, while the session waits for the front-end. */
+static void make_resource(void)
+{
+	struct virtio_gpu_ctrl_hdr hdr = { .type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D };
+	struct gpu_request req = { .gpu = &fe.gpu, .cmd = (void *)&hdr, .size = sizeof(hdr) };
+
+	assert_non_null(gpu_resource_create(&req, 1, GPU_RESOURCE_2D, 4096));
+}
+
+/* Reset, and the end of the connection, take it away. Status 0 only where there is no reset. */
+static void test_reset_resources(void **state)
+{
+	(void)state;
+	fe_start(&fe);
+	fe_handshake(&fe, FE_ALL_FEATURES);
+	make_resource();
+	fe_send_u64(&fe, VHOST_USER_SET_STATUS, 0, 0);
+	fe_get(&fe, VHOST_USER_GET_STATUS);
+	assert_int_equal(fe.gpu.resources.count, 1);
+	assert_int_equal(fe_ack(&fe, VHOST_USER_RESET_DEVICE, NULL, 0, -1), 0);
+	assert_int_equal(fe.gpu.resources.count, 0);
+	make_resource();
+	fe_close(&fe.sock);
+	fe_join(&fe);
+	assert_int_equal(fe.gpu.resources.count, 0);
+	assert_int_equal(fe.gpu.resources.host_bytes, 0);
+	fe_finish(&fe, SESSION_CLOSED);
+
+	fe_start(&fe);
+	fe_handshake(&fe, FE_ALL_FEATURES & ~BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE));
+	make_resource();
+	fe_send_u64(&fe, VHOST_USER_SET_STATUS, 0, 15);
+	fe_get(&fe, VHOST_USER_GET_STATUS);
+	assert_int_equal(fe.gpu.resources.count, 1);
+	fe_send_u64(&fe, VHOST_USER_SET_STATUS, 0, 0);
+	fe_get(&fe, VHOST_USER_GET_STATUS);
+	assert_int_equal(fe.gpu.resources.count, 0);
+	fe_hang_up(&fe, SESSION_CLOSED);
+}
+
+/* SIGUSR2, which the session serves as it goes on. */
+static void test_screenshot(void **state)
+{
+	(void)state;
+	fe_start(&fe);
+	fe_signal(&fe, SIGUSR2);
+	fe_get(&fe, VHOST_USER_GET_FEATURES);
+	fe_get(&fe, VHOST_USER_GET_FEATURES);
+	assert_logged(fe_hang_up(&fe, SESSION_CLOSED),
+		      "no screenshot: --screenshot=FILE was not given");
+}
+
 static void assert_bytes(const unsigned char *bytes, int value)
 {
 	unsigned int i;
@@ -471,6 +525,8 @@ int main(void)
 		cmocka_unit_test(test_reset_in_flight),
 		cmocka_unit_test(test_reset_unread_answer),
 		cmocka_unit_test(test_reset_after_refusal),
+		cmocka_unit_test(test_reset_resources),
+		cmocka_unit_test(test_screenshot),
 		cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_closed_everywhere),
 		cmocka_unit_test(test_backend_socket_closed),

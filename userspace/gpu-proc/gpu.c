@@ -6,25 +6,54 @@
 #include "gpu.h"
 #include "gpu_command.h"
 #include "log.h"
+#include "screenshot.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define RESOURCES_MAX	16384u
 #define HOST_BYTES_MAX	(512ull << 20)
 #define COMPLAINTS_MAX	100u
 
-void gpu_init(struct gpu *gpu)
+int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 {
 	*gpu = (struct gpu){
 		.limits = { .resources = RESOURCES_MAX, .host_bytes = HOST_BYTES_MAX },
 		.config = { .num_scanouts = 1 },
+		.width = options->width,
+		.height = options->height,
+		.screenshot = -1,
 	};
+	if ((options->scanout_shm || options->screenshot) &&
+	    frame_open(&gpu->frame, options->scanout_shm) < 0)
+		return -1;
+	if (!options->screenshot)
+		return 0;
+	gpu->screenshot = screenshot_open(options->screenshot);
+	if (gpu->screenshot < 0) {
+		frame_close(&gpu->frame);
+		return -1;
+	}
+	return 0;
 }
 
 void gpu_fini(struct gpu *gpu)
 {
 	gpu_reset(gpu);
+	frame_close(&gpu->frame);
+	if (gpu->screenshot >= 0)
+		close(gpu->screenshot);
+	gpu->screenshot = -1;
+}
+
+void gpu_screenshot(struct gpu *gpu)
+{
+	if (gpu->screenshot < 0)
+		log_warn("no screenshot: --screenshot=FILE was not given");
+	else
+		screenshot_write(gpu->screenshot, &gpu->frame, &gpu->cursor, gpu->width,
+				 gpu->height);
 }
 
 void gpu_connect(struct gpu *gpu, const struct guest_memory *memory, struct queue *queues,
@@ -44,7 +73,7 @@ void gpu_disconnect(struct gpu *gpu)
 uint64_t gpu_features(const struct gpu *gpu)
 {
 	(void)gpu;
-	return 0;
+	return 1ull << VIRTIO_GPU_F_EDID;
 }
 
 void gpu_reset(struct gpu *gpu)
@@ -52,6 +81,7 @@ void gpu_reset(struct gpu *gpu)
 	while (gpu->pending)
 		gpu_request_forget(gpu->pending);
 	gpu_resource_destroy_all(gpu);
+	gpu->cursor.visible = false;
 }
 
 void gpu_abort(struct gpu *gpu, const struct queue *queue)

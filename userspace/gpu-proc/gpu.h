@@ -10,12 +10,21 @@
 
 #include <linux/virtio_gpu.h>
 
+#include "frame.h"
+#include "gpu_cursor.h"
 #include "gpu_resource.h"
+#include "gpu_scanout.h"
 #include "guest_memory.h"
 #include "queue.h"
 #include "shmem.h"
 
 struct gpu_request;
+
+struct gpu_options {
+	uint32_t width, height;		/* of the display's best mode */
+	const char *scanout_shm;	/* files, or NULL */
+	const char *screenshot;
+};
 
 /* How much of this process a guest may use. */
 struct gpu_limits {
@@ -27,6 +36,11 @@ struct gpu {
 	struct gpu_limits limits;
 	struct virtio_gpu_config config;
 	struct gpu_resource_table resources;
+	uint32_t width, height;			/* of the display's best mode */
+	struct gpu_scanout scanout;
+	struct gpu_cursor cursor;
+	struct frame frame;
+	int screenshot;				/* fd, or -1 */
 	struct gpu_request *pending;		/* taken from a queue, not answered yet */
 	unsigned int complaints;		/* log lines that the guest has caused */
 
@@ -36,8 +50,11 @@ struct gpu {
 	struct shmem *shmem;
 };
 
-/* Before there is a front-end; gpu_fini() undoes it. */
-void gpu_init(struct gpu *gpu);
+/*
+ * Before there is a front-end, and before the sandbox; gpu_fini() undoes it. 0, or -1
+ * after a log line.
+ */
+int gpu_init(struct gpu *gpu, const struct gpu_options *options);
 void gpu_fini(struct gpu *gpu);
 
 /* A front-end has come: the arguments are its session's and outlive the connection. */
@@ -45,6 +62,9 @@ void gpu_connect(struct gpu *gpu, const struct guest_memory *memory, struct queu
 		 struct shmem *shmem);
 /* It goes, and everything that its guest made. */
 void gpu_disconnect(struct gpu *gpu);
+
+/* Write what the display shows, or has shown last, to the file that was asked for. */
+void gpu_screenshot(struct gpu *gpu);
 
 /* VIRTIO feature bits of the device's own that it offers. */
 uint64_t gpu_features(const struct gpu *gpu);

@@ -5,7 +5,10 @@
  * for each chain, and by whoever completes a request later.
  */
 #include "gpu_command.h"
+#include "gpu_2d.h"
+#include "gpu_cursor.h"
 #include "gpu_resource.h"
+#include "gpu_scanout.h"
 #include "log.h"
 
 #include <stdarg.h>
@@ -16,19 +19,31 @@
 
 struct command_rule {
 	uint32_t type;
-	const char *name;
 	unsigned int queue;	/* QUEUE_*: where it belongs */
+	const char *name;
 	size_t size;		/* of its struct; more may follow */
 	enum gpu_outcome (*serve)(struct gpu_request *req);
 };
 
 #define CONTROL(type, size, serve) \
-	{ VIRTIO_GPU_CMD_##type, #type, QUEUE_CONTROL, sizeof(struct virtio_gpu_##size), serve }
+	{ VIRTIO_GPU_CMD_##type, QUEUE_CONTROL, #type, sizeof(struct virtio_gpu_##size), serve }
+
+#define CURSOR(type, serve) \
+	{ VIRTIO_GPU_CMD_##type, QUEUE_CURSOR, #type, sizeof(struct virtio_gpu_update_cursor), serve }
 
 static const struct command_rule rules[] = {
+	CONTROL(GET_DISPLAY_INFO, ctrl_hdr, gpu_scanout_get_display_info),
+	CONTROL(GET_EDID, cmd_get_edid, gpu_scanout_get_edid),
+	CONTROL(RESOURCE_CREATE_2D, resource_create_2d, gpu_2d_create),
 	CONTROL(RESOURCE_UNREF, resource_unref, gpu_resource_unref),
 	CONTROL(RESOURCE_ATTACH_BACKING, resource_attach_backing, gpu_resource_attach_backing),
 	CONTROL(RESOURCE_DETACH_BACKING, resource_detach_backing, gpu_resource_detach_backing),
+	CONTROL(TRANSFER_TO_HOST_2D, transfer_to_host_2d, gpu_2d_transfer),
+	CONTROL(SET_SCANOUT, set_scanout, gpu_scanout_set),
+	CONTROL(SET_SCANOUT_BLOB, set_scanout_blob, gpu_scanout_set_blob),
+	CONTROL(RESOURCE_FLUSH, resource_flush, gpu_scanout_flush),
+	CURSOR(UPDATE_CURSOR, gpu_cursor_update),
+	CURSOR(MOVE_CURSOR, gpu_cursor_move),
 };
 
 static const struct command_rule *find_rule(uint32_t type)

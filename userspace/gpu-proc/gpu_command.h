@@ -35,9 +35,16 @@ struct gpu_request {
 	uint32_t size;				/* bytes of what follows: the handler's struct, or more */
 	union {
 		struct virtio_gpu_ctrl_hdr hdr;
+		struct virtio_gpu_cmd_get_edid get_edid;
+		struct virtio_gpu_resource_create_2d create_2d;
 		struct virtio_gpu_resource_unref unref;
 		struct virtio_gpu_resource_attach_backing attach_backing;
 		struct virtio_gpu_resource_detach_backing detach_backing;
+		struct virtio_gpu_transfer_to_host_2d transfer_to_host_2d;
+		struct virtio_gpu_set_scanout set_scanout;
+		struct virtio_gpu_set_scanout_blob set_scanout_blob;
+		struct virtio_gpu_resource_flush resource_flush;
+		struct virtio_gpu_update_cursor update_cursor;
 	} *cmd;
 };
 

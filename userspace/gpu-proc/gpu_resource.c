@@ -25,6 +25,16 @@ struct gpu_resource *gpu_resource_find(const struct gpu *gpu, uint32_t id)
 	return res;
 }
 
+struct gpu_resource *gpu_resource_get(struct gpu_request *req, uint32_t id)
+{
+	struct gpu_resource *res = gpu_resource_find(req->gpu, id);
+
+	if (!res)
+		gpu_refuse(req, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+			   "there is no resource %u", id);
+	return res;
+}
+
 /* Room for so much more? */
 static bool within_limit(const struct gpu *gpu, uint64_t bytes)
 {
@@ -91,6 +101,7 @@ void gpu_resource_destroy(struct gpu *gpu, struct gpu_resource *res)
 	while (*p != res)
 		p = &(*p)->next;
 	*p = res->next;
+	gpu_scanout_forget(gpu, res);
 	detach(gpu, res);
 	free(res->image.pixels);
 	gpu->resources.count--;
@@ -202,19 +213,20 @@ int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_
 	return 0;
 }
 
-static struct gpu_resource *find(struct gpu_request *req, uint32_t id)
+int gpu_resource_read(const struct gpu *gpu, struct gpu_resource *res, uint64_t offset,
+		      void *data, size_t len)
 {
-	struct gpu_resource *res = gpu_resource_find(req->gpu, id);
-
-	if (!res)
-		gpu_refuse(req, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
-			   "there is no resource %u", id);
-	return res;
+	if (res->kind != GPU_RESOURCE_2D)
+		return gpu_backing_read(gpu, &res->backing, offset, data, len);
+	if (offset > res->size || len > res->size - offset)
+		return -1;
+	memcpy(data, res->image.pixels + offset, len);
+	return 0;
 }
 
 enum gpu_outcome gpu_resource_unref(struct gpu_request *req)
 {
-	struct gpu_resource *res = find(req, req->cmd->unref.resource_id);
+	struct gpu_resource *res = gpu_resource_get(req, req->cmd->unref.resource_id);
 
 	if (!res)
 		return GPU_DONE;
@@ -225,7 +237,7 @@ enum gpu_outcome gpu_resource_unref(struct gpu_request *req)
 enum gpu_outcome gpu_resource_attach_backing(struct gpu_request *req)
 {
 	const struct virtio_gpu_resource_attach_backing *cmd = &req->cmd->attach_backing;
-	struct gpu_resource *res = find(req, cmd->resource_id);
+	struct gpu_resource *res = gpu_resource_get(req, cmd->resource_id);
 
 	if (!res || gpu_resource_attach(req, res, sizeof(*cmd), cmd->nr_entries) < 0)
 		return GPU_DONE;
@@ -234,7 +246,7 @@ enum gpu_outcome gpu_resource_attach_backing(struct gpu_request *req)
 
 enum gpu_outcome gpu_resource_detach_backing(struct gpu_request *req)
 {
-	struct gpu_resource *res = find(req, req->cmd->detach_backing.resource_id);
+	struct gpu_resource *res = gpu_resource_get(req, req->cmd->detach_backing.resource_id);
 
 	if (!res)
 		return GPU_DONE;

@@ -43,6 +43,7 @@ struct gpu_resource {
 	struct gpu_resource *next;	/* in its bucket */
 	uint32_t id;
 	enum gpu_resource_kind kind;
+	uint64_t size;			/* bytes that it has for the guest */
 	uint64_t host_bytes;		/* as counted against the limit, backing apart */
 	struct gpu_backing backing;
 	struct gpu_image image;		/* GPU_RESOURCE_2D */
@@ -56,8 +57,9 @@ struct gpu_resource_table {
 	uint64_t host_bytes;		/* of all resources and their backings */
 };
 
-/* NULL: no such resource. */
+/* NULL: no such resource. gpu_resource_get() then has answered the request. */
 struct gpu_resource *gpu_resource_find(const struct gpu *gpu, uint32_t id);
+struct gpu_resource *gpu_resource_get(struct gpu_request *req, uint32_t id);
 
 /*
  * A new resource that takes host_bytes of this process' memory; its kind's own fields are
@@ -79,6 +81,10 @@ int gpu_resource_attach(struct gpu_request *req, struct gpu_resource *res, uint3
 /* len bytes at offset of the backing. -1: it has not so many, or they are not memory. */
 int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_t offset,
 		     void *data, size_t len);
+
+/* len bytes at offset of what it shows: its picture's, or its blob's. -1: as above. */
+int gpu_resource_read(const struct gpu *gpu, struct gpu_resource *res, uint64_t offset,
+		      void *data, size_t len);
 
 enum gpu_outcome gpu_resource_unref(struct gpu_request *req);
 enum gpu_outcome gpu_resource_attach_backing(struct gpu_request *req);

@@ -88,7 +88,7 @@ int listener_check_connected(int fd)
 }
 
 int listener_accept(int listener, int signal_fd, struct buffer *buffers, unsigned int nbuffers,
-		    int *sock)
+		    struct gpu *gpu, int *sock)
 {
 	struct pollfd pfds[] = {
 		{ .fd = signal_fd, .events = POLLIN },
@@ -109,6 +109,9 @@ int listener_accept(int listener, int signal_fd, struct buffer *buffers, unsigne
 				return 0;
 			case SIGNAL_FILL:
 				buffer_fill_all(buffers, nbuffers);
+				break;
+			case SIGNAL_SHOW:
+				gpu_screenshot(gpu);
 				break;
 			case SIGNAL_NONE:
 				break;

@@ -24,7 +24,8 @@ static int serve(const struct options *opts, struct buffer *buffers, struct gpu 
 	int sock = opts->fd, ret;
 
 	if (listener >= 0) {
-		ret = listener_accept(listener, signal_fd, buffers, opts->nbuffers, &sock);
+		ret = listener_accept(listener, signal_fd, buffers, opts->nbuffers, gpu,
+				      &sock);
 		close(listener);
 		if (ret <= 0)
 			return ret ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -33,14 +34,17 @@ static int serve(const struct options *opts, struct buffer *buffers, struct gpu 
 		     gpu);
 	end = session_run(&session);
 	session_close(&session);
+	if (opts->gpu.screenshot)
+		gpu_screenshot(gpu);
 	return end == SESSION_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /*
- * The process model: one process, one thread, one front-end, no state on disk.
+ * The process model: one process, one thread, one front-end, no state on disk
+ * but the pictures that it was asked for.
  *
- * What needs rights comes first and depends on the command line alone: nodes
- * are opened, buffers allocated, mapped and filled, the socket bound. Then all
+ * What needs rights comes first and depends on the command line alone: nodes and
+ * files are opened, buffers allocated, mapped and filled, the socket bound. Then all
  * rights are given up for good: the process stands in an empty root directory,
  * in namespaces of its own, as an ordinary user without capabilities, holding
  * the buffers and the socket. Only then does it read what a front-end sends.
@@ -84,16 +88,18 @@ int main(int argc, char **argv)
 	}
 	if (buffer_create_all(buffers, opts.buffers, opts.nbuffers) < 0)
 		return EXIT_FAILURE;
+	if (gpu_init(&gpu, &opts.gpu) < 0)
+		goto out_buffers;
 	if (opts.socket_path) {
 		listener = listener_open(opts.socket_path);
 		if (listener < 0)
-			goto out_buffers;
+			goto out_gpu;
 	}
-	gpu_init(&gpu);
 	if (sandbox_isolate(&opts.sandbox) < 0 || sandbox_filter(&opts.sandbox) < 0)
-		goto out_buffers;
+		goto out_gpu;
 
 	ret = serve(&opts, buffers, &gpu, signal_fd, listener);
+out_gpu:
 	gpu_fini(&gpu);
 out_buffers:
 	buffer_destroy_all(buffers, opts.nbuffers);

@@ -2,9 +2,11 @@
 /* The command line. Called by main.c. */
 #include "options.h"
 #include "buffer_spec.h"
+#include "gpu_edid.h"
 #include "log.h"
 #include "size.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -14,6 +16,8 @@
 #include <unistd.h>
 
 #define DEFAULT_SHMEM_SIZE	(1ull << 30)
+#define DEFAULT_WIDTH		1024
+#define DEFAULT_HEIGHT		768
 
 enum {
 	OPT_SOCKET_PATH = 0x100,
@@ -21,6 +25,9 @@ enum {
 	OPT_PRINT_CAPABILITIES,
 	OPT_BUFFER,
 	OPT_SHMEM_SIZE,
+	OPT_DISPLAY,
+	OPT_SCANOUT_SHM,
+	OPT_SCREENSHOT,
 	OPT_USER,
 	OPT_SANDBOX,
 	OPT_HELP,
@@ -33,6 +40,9 @@ static const struct option long_options[] = {
 	{ "print-capabilities", no_argument, NULL, OPT_PRINT_CAPABILITIES },
 	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "shmem-size", required_argument, NULL, OPT_SHMEM_SIZE },
+	{ "display", required_argument, NULL, OPT_DISPLAY },
+	{ "scanout-shm", required_argument, NULL, OPT_SCANOUT_SHM },
+	{ "screenshot", required_argument, NULL, OPT_SCREENSHOT },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -46,9 +56,8 @@ void options_print_help(FILE *out)
 
 	fputs("usage: dmapat-gpu-proc --socket-path=PATH | --fd=N [options] [--buffer=...]\n"
 	      "\n"
-	      "A vhost-user back-end (GPU) that allocates buffers and exports them to the guest\n"
-	      "of one front-end. Requests of the guest's virtio-gpu driver are answered with an\n"
-	      "error: this version renders nothing.\n"
+	      "A vhost-user back-end: the virtio-gpu device of one front-end's guest, with one\n"
+	      "display. It can also allocate buffers and export them to the guest from the start.\n"
 	      "\n"
 	      "  --socket-path=PATH     wait for the front-end on this Unix socket\n"
 	      "  --fd=N                 the front-end is already connected to descriptor N\n"
@@ -60,6 +69,9 @@ void options_print_help(FILE *out)
 	for (a = allocators; *a; a++)
 		fprintf(out, "                           %s=%s\n", (*a)->kind, (*a)->node_help);
 	fputs("  --shmem-size=SIZE      size of the host-visible region (default 1G)\n"
+	      "  --display=WIDTHxHEIGHT best mode of the guest's display (default 1024x768)\n"
+	      "  --screenshot=FILE      write what it shows as PNG, at SIGUSR2 and at the end\n"
+	      "  --scanout-shm=FILE     keep what it shows in a file that viewers can map\n"
 	      "  --user=USER            whose rights to keep if started as root: a name or a\n"
 	      "                         number (default nobody)\n"
 	      "  --sandbox=strict       fail if any step of the isolation fails (default)\n"
@@ -67,7 +79,8 @@ void options_print_help(FILE *out)
 	      "  --help, --version\n"
 	      "\n"
 	      "SIZE is a number of bytes, or one with K, M or G behind it.\n"
-	      "SIGUSR1 writes the fill bytes again; SIGTERM and SIGINT end the program.\n",
+	      "SIGUSR1 writes the fill bytes again, SIGUSR2 the screenshot; SIGTERM and SIGINT end\n"
+	      "the program.\n",
 	      out);
 }
 
@@ -128,6 +141,32 @@ static int parse_shmem_size(const char *arg, uint64_t *size)
 	return 0;
 }
 
+/* One side of --display, up to the character end. NULL: it is none that is possible. */
+static const char *parse_side(const char *arg, char end, uint32_t *side)
+{
+	unsigned long val;
+	char *stop;
+
+	val = strtoul(arg, &stop, 10);
+	if (!isdigit((unsigned char)*arg) || *stop != end || val < GPU_EDID_SIDE_MIN ||
+	    val > GPU_EDID_SIDE_MAX)
+		return NULL;
+	*side = val;
+	return stop + 1;
+}
+
+static int parse_display(const char *arg, struct gpu_options *gpu)
+{
+	const char *height = parse_side(arg, 'x', &gpu->width);
+
+	if (!height || !parse_side(height, '\0', &gpu->height)) {
+		log_error("--display=%s: not WIDTHxHEIGHT, from %u to %u pixels each", arg,
+			  GPU_EDID_SIDE_MIN, GPU_EDID_SIDE_MAX);
+		return -1;
+	}
+	return 0;
+}
+
 static int parse_option(struct options *opts, int opt, const char *arg)
 {
 	switch (opt) {
@@ -143,6 +182,14 @@ static int parse_option(struct options *opts, int opt, const char *arg)
 		return buffer_spec_parse(&opts->buffers[opts->nbuffers++], arg);
 	case OPT_SHMEM_SIZE:
 		return parse_shmem_size(arg, &opts->shmem_size);
+	case OPT_DISPLAY:
+		return parse_display(arg, &opts->gpu);
+	case OPT_SCANOUT_SHM:
+		opts->gpu.scanout_shm = arg;
+		return 0;
+	case OPT_SCREENSHOT:
+		opts->gpu.screenshot = arg;
+		return 0;
 	case OPT_USER:
 		opts->sandbox.user = arg;
 		return 0;
@@ -167,6 +214,7 @@ int options_parse(struct options *opts, int argc, char **argv)
 		.action = OPTIONS_SERVE,
 		.fd = -1,
 		.shmem_size = DEFAULT_SHMEM_SIZE,
+		.gpu = { .width = DEFAULT_WIDTH, .height = DEFAULT_HEIGHT },
 		.sandbox = { .mode = SANDBOX_STRICT, .user = NULL },
 	};
 

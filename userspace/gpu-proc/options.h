@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "buffer.h"
+#include "gpu.h"
 #include "sandbox.h"
 
 enum options_action {
@@ -22,6 +23,7 @@ struct options {
 	int fd;				/* or -1: socket_path is given */
 	uint64_t shmem_size;		/* bytes */
 	struct sandbox_options sandbox;
+	struct gpu_options gpu;
 	struct buffer_spec buffers[BUFFER_MAX];
 	unsigned int nbuffers;
 };

@@ -99,6 +99,9 @@ static int serve_signal(struct session *session)
 	case SIGNAL_FILL:
 		buffer_fill_all(session->shmem.buffers, session->shmem.nbuffers);
 		break;
+	case SIGNAL_SHOW:
+		gpu_screenshot(session->gpu);
+		break;
 	case SIGNAL_NONE:
 		break;
 	}

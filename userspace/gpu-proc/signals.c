@@ -17,6 +17,7 @@ int signals_open(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -28,5 +29,7 @@ enum signal_event signals_read(int fd)
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return SIGNAL_NONE;
-	return info.ssi_signo == SIGUSR1 ? SIGNAL_FILL : SIGNAL_STOP;
+	if (info.ssi_signo == SIGUSR1)
+		return SIGNAL_FILL;
+	return info.ssi_signo == SIGUSR2 ? SIGNAL_SHOW : SIGNAL_STOP;
 }

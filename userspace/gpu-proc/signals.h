@@ -7,6 +7,7 @@ enum signal_event {
 	SIGNAL_NONE,	/* nothing to read after all */
 	SIGNAL_STOP,	/* SIGTERM, SIGINT */
 	SIGNAL_FILL,	/* SIGUSR1 */
+	SIGNAL_SHOW,	/* SIGUSR2 */
 };
 
 /* Block the signals, ignore SIGPIPE. Returns an fd that is readable when one came, or -1. */
