@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <png.h>
+#include <sys/stat.h>
 
 #include "gpu_guest.h"
 #include "gpu-proc/gpu_edid.h"
@@ -283,6 +284,7 @@ static void test_flush(void **state)
 	memset(guest.ram + PICTURE, 0, 64 * 48 * 4);
 	assert_ok(ask(((struct virtio_gpu_transfer_to_host_2d[]){
 		transfer_request(1, 0, 0, 64, 48, 0) })[0]));
+	guest.gpu.frame.pixels[20 * 10 + 18] = 0x123456;
 	assert_ok(flush(1, 0, 0, 10, 8));
 	assert_ok(flush(1, 23, 14, 41, 34));
 	assert_ok(flush(1, 30, 0, 10, 48));
@@ -291,6 +293,15 @@ static void test_flush(void **state)
 		for (x = 0; x < 20; x++)
 			assert_shot(x, y, (x < 5 && y < 2) || (x >= 18 && y >= 8) ? 0 :
 				    colour_at(x + 5, y + 6));
+	/* Nothing below the last row. */
+	assert_int_equal(guest.gpu.frame.pixels[20 * 10 + 18], 0x123456);
+
+	/* What changes in a resource that is not shown is not shown, nor is the other read. */
+	draw(1, "BGRX", 64, 48);
+	assert_ok(create_2d(2, BGRX, 64, 48));
+	assert_ok(flush(2, 0, 0, 64, 48));
+	take_screenshot();
+	assert_shot(0, 0, 0);
 }
 
 static void test_scanout_bad(void **state)
@@ -337,6 +348,7 @@ static void test_scanout_bad(void **state)
 static void test_off(void **state)
 {
 	struct virtio_gpu_set_scanout off = scanout_request(0, 0, 0, 0, 0);
+	struct stat before, after;
 
 	(void)state;
 	take_screenshot();
@@ -359,10 +371,13 @@ static void test_off(void **state)
 	take_screenshot();
 	assert_shot(36, 22, colour_at(36, 22));
 
-	/* A longer file before it does not show through. */
+	/* Nothing of a longer file is left. */
+	assert_int_equal(stat(png_path, &before), 0);
 	show(2, BGRX, "BGRX", 2, 2);
 	take_screenshot();
 	assert_int_equal(shot.width, 2);
+	assert_int_equal(stat(png_path, &after), 0);
+	assert_true(after.st_size < before.st_size);
 	gpu_reset(&guest.gpu);
 	assert_null(guest.gpu.scanout.res);
 	take_screenshot();
@@ -458,6 +473,13 @@ static void test_blob(void **state)
 	flushed = flush_request(1, 0, 0, 16, 8);
 	assert_refused(flushed, UNSPEC, "RESOURCE_FLUSH: resource 1 cannot be read");
 	assert_refused(req, UNSPEC, "SET_SCANOUT_BLOB: resource 1 cannot be read");
+	/* Of another size then, it is black: no old picture in new rows. */
+	bad = req;
+	bad.r.width = 5;
+	assert_refused(bad, UNSPEC, "SET_SCANOUT_BLOB: resource 1 cannot be read");
+	take_screenshot();
+	assert_int_equal(shot.width, 5);
+	assert_shot(3, 1, 0);
 	guest_set_memory(GUEST_SIZE);
 	assert_ok(ask(req));
 	bad = req;

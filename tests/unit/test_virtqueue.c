@@ -106,6 +106,9 @@ static void test_chain(void **state)
 	assert_int_equal(dirty[DRIVER_DATA], 0);
 	assert_int_equal(dirty[DRIVER_USED + 2], 1);
 	assert_int_equal(dirty[DRIVER_USED + 4], 1);
+	/* Not more of it than that. */
+	assert_int_equal(dirty[DRIVER_USED], 0);
+	assert_int_equal(dirty[DRIVER_USED + 4 + sizeof(struct vring_used_elem)], 0);
 	assert_int_equal(virtqueue_pop(&vq, &chain), 0);
 }
 
@@ -295,8 +298,10 @@ static void test_event_index(void **state)
 	answer_one();
 	assert_true(virtqueue_wants_signal(&vq));
 	/* Nothing left: kick for the next one. */
+	memset(dirty, 0, sizeof(dirty));
 	assert_int_equal(virtqueue_pop(&vq, &chain), 0);
 	assert_int_equal(*avail_event, drv.avail->idx);
+	assert_int_equal(dirty[(const uint8_t *)avail_event - ram], 1);
 }
 
 /* Rings of noise: an error or a chain in the guest's memory, never anything else. */
