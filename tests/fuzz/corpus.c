@@ -354,21 +354,27 @@ static void command(uint32_t type, const void *request, size_t size)
 #define COMMAND(type, name, ...) \
 	command(type, &(struct virtio_gpu_##name) { __VA_ARGS__ }, sizeof(struct virtio_gpu_##name))
 
-/* A command whose array follows it. */
+#define ENTRIES	8u
+
+/* A command whose array follows it: ENTRIES of them, whatever it says. */
+static void attach_entries(uint32_t resource, uint64_t addr, uint32_t length, uint32_t entries)
+{
+	struct {
+		struct virtio_gpu_resource_attach_backing attach;
+		struct virtio_gpu_mem_entry entries[ENTRIES];
+	} request = { .attach = { .resource_id = resource, .nr_entries = entries } };
+	unsigned int i;
+
+	for (i = 0; i < ENTRIES; i++)
+		request.entries[i] = (struct virtio_gpu_mem_entry) {
+			.addr = addr + i * (length / ENTRIES), .length = length / ENTRIES,
+		};
+	command(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &request, sizeof(request));
+}
+
 static void attach(uint32_t resource, uint64_t addr, uint32_t length)
 {
-	const struct {
-		struct virtio_gpu_resource_attach_backing attach;
-		struct virtio_gpu_mem_entry entries[2];
-	} request = {
-		.attach = { .resource_id = resource, .nr_entries = 2 },
-		.entries = {
-			{ .addr = addr, .length = length / 2 },
-			{ .addr = addr + length / 2, .length = length / 2 },
-		},
-	};
-
-	command(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &request, sizeof(request));
+	attach_entries(resource, addr, length, ENTRIES);
 }
 
 #define WIDTH	64
@@ -395,6 +401,30 @@ static void make_2d(void)
 	COMMAND(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, transfer_to_host_2d, .resource_id = 1, AREA);
 	COMMAND(VIRTIO_GPU_CMD_RESOURCE_UNREF, resource_unref, .resource_id = 1);
 	COMMAND(VIRTIO_GPU_CMD_RESOURCE_FLUSH, resource_flush, .resource_id = 1, AREA);
+	end();
+
+	begin("gpu", "2d-outside");
+	COMMAND(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, resource_create_2d, .resource_id = 1,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, .width = WIDTH, .height = HEIGHT);
+	attach_entries(1, PEER_BACKING, WIDTH * HEIGHT * 4, ENTRIES + 1);
+	attach_entries(1, PEER_BACKING, WIDTH * HEIGHT * 4, ENTRIES + 2);
+	attach_entries(1, PEER_BACKING, WIDTH * HEIGHT * 4, 0x10000001);
+	attach(1, PEER_BACKING, WIDTH * HEIGHT * 4);
+	attach(1, PEER_BACKING, WIDTH * HEIGHT * 4);
+	COMMAND(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, transfer_to_host_2d, .resource_id = 1,
+		.r = { .x = 1, .width = WIDTH, .height = HEIGHT });
+	COMMAND(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, transfer_to_host_2d, .resource_id = 1,
+		.r = { .y = ~0u, .width = 1, .height = 2 });
+	COMMAND(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, transfer_to_host_2d, .resource_id = 1, AREA,
+		.offset = 4);
+	COMMAND(VIRTIO_GPU_CMD_SET_SCANOUT, set_scanout, .resource_id = 1,
+		.r = { .x = WIDTH, .width = WIDTH, .height = HEIGHT });
+	COMMAND(VIRTIO_GPU_CMD_SET_SCANOUT, set_scanout, .resource_id = 1, AREA, .scanout_id = 16);
+	COMMAND(VIRTIO_GPU_CMD_SET_SCANOUT, set_scanout, .resource_id = 1, AREA);
+	COMMAND(VIRTIO_GPU_CMD_RESOURCE_FLUSH, resource_flush, .resource_id = 1,
+		.r = { .x = 1, .y = 1, .width = WIDTH, .height = HEIGHT });
+	COMMAND(VIRTIO_GPU_CMD_RESOURCE_UNREF, resource_unref, .resource_id = 1);
+	COMMAND(VIRTIO_GPU_CMD_RESOURCE_UNREF, resource_unref, .resource_id = 1);
 	end();
 
 	begin("gpu", "cursor");

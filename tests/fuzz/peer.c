@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -18,7 +17,7 @@
 #include <linux/virtio_ring.h>
 
 #include "gpu-proc/session.h"
-#include "vhost_user.h"
+#include "wire.h"
 
 #define MAX_IDLE_WAITS	64	/* of a session whose front-end has gone */
 #define SHMEM_SIZE	(1ull << 20)
@@ -55,47 +54,21 @@ static struct peer {
 	int main, channel;		/* our ends; channel -1: none */
 	int kick[PEER_QUEUES];
 	uint16_t avail[PEER_QUEUES];
-	int ram_fd, small_fd, sealed_fd, null_fd;
+	int ram_fd, small_fd, sealed_fd, frame_fd, null_fd;
 	uint8_t *ram;
 	struct buffer buffers[NR_BUFFERS];
+	struct gpu gpu;			/* it outlives its front-ends */
 	struct fuzz_input in;
 	bool closed;
 	unsigned int idle_waits;
-	int64_t now_ns;
 } peer;
 
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __real_epoll_wait(int epoll, struct epoll_event *events, int n, int timeout);
-int __real_clock_gettime(clockid_t clock, struct timespec *ts);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __wrap_epoll_wait(int epoll, struct epoll_event *events, int n, int timeout);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
 
 /* ---- messages ---- */
-
-/* What does not fit into the socket is lost: a front-end may stop in a message. */
-static void send_message(int sock, const struct vhost_user_header *hdr, const void *payload,
-			 size_t size, const int *fds, unsigned int nfds)
-{
-	char control[CMSG_SPACE(sizeof(int) * 16)];
-	struct iovec iov[] = {
-		{ .iov_base = (void *)hdr, .iov_len = sizeof(*hdr) },
-		{ .iov_base = (void *)payload, .iov_len = size },
-	};
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
-	struct cmsghdr *cmsg;
-
-	if (nfds) {
-		mh.msg_control = control;
-		mh.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * nfds);
-	}
-	sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
 
 static void ask(uint32_t request, const void *payload, uint32_t size, const int *fd)
 {
@@ -103,7 +76,7 @@ static void ask(uint32_t request, const void *payload, uint32_t size, const int 
 		.request = request, .flags = VHOST_USER_VERSION, .size = size,
 	};
 
-	send_message(peer.main, &hdr, payload, size, fd, fd ? 1 : 0);
+	wire_send(peer.main, &hdr, payload, size, fd, fd ? 1 : 0);
 }
 
 static void ask_u64(uint32_t request, uint64_t value)
@@ -144,7 +117,7 @@ static void send_input(void)
 {
 	struct vhost_user_header hdr = { 0 };
 	uint8_t payload[sizeof(union vhost_user_payload)];
-	int fds[16];
+	int fds[WIRE_MAX_FDS];
 	unsigned int nfds, i;
 
 	hdr.request = fuzz_number(&peer.in, 1);
@@ -153,7 +126,7 @@ static void send_input(void)
 	for (i = 0; i < nfds; i++)
 		fds[i] = make_fd(fuzz_number(&peer.in, 1) % PEER_FDS);
 	hdr.size = fuzz_number(&peer.in, 2);
-	send_message(peer.main, &hdr, payload,
+	wire_send(peer.main, &hdr, payload,
 		     fuzz_bytes(&peer.in, payload,
 				hdr.size < sizeof(payload) ? hdr.size : sizeof(payload)),
 		     fds, nfds);
@@ -182,7 +155,7 @@ static void set_table(unsigned int n)
 		};
 		fds[i] = peer.ram_fd;
 	}
-	send_message(peer.main, &hdr, &table, hdr.size, fds, n);
+	wire_send(peer.main, &hdr, &table, hdr.size, fds, n);
 }
 
 static void set_queue(unsigned int queue)
@@ -227,47 +200,31 @@ static void send_reply(uint32_t request, uint32_t flags, uint64_t value)
 	};
 
 	if (peer.channel >= 0)
-		send_message(peer.channel, &hdr, &value, sizeof(value), NULL, 0);
+		wire_send(peer.channel, &hdr, &value, sizeof(value), NULL, 0);
 }
 
-/* The back-end's requests have one size, and at most one fd. */
+/* A back-end that talks nonsense is a finding. */
 static void answer(uint64_t value)
 {
-	struct {
-		struct vhost_user_header hdr;
-		struct vhost_user_mmap mmap;
-	} __attribute__((packed)) request;
-	char control[CMSG_SPACE(sizeof(int) * 4)];
-	struct iovec iov = { .iov_base = &request, .iov_len = sizeof(request) };
-	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n;
-	int fd;
+	struct vhost_user_msg msg;
+	const struct vhost_user_mmap *mmap = &msg.payload.mmap;
+	int fd, r;
 
 	if (peer.channel < 0)
 		return;
-	n = recvmsg(peer.channel, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n <= 0)
+	r = wire_receive(peer.channel, &msg, &fd);
+	fuzz_assert(r >= 0);
+	if (!r)
 		return;
-	/* A back-end that talks nonsense is a finding. */
-	fuzz_assert(n == sizeof(request));
-	fuzz_assert(request.hdr.size == sizeof(request.mmap));
-	fuzz_assert(request.hdr.request == VHOST_USER_BACKEND_SHMEM_MAP ||
-		    request.hdr.request == VHOST_USER_BACKEND_SHMEM_UNMAP);
-	fuzz_assert(request.mmap.shm_offset <= SHMEM_SIZE &&
-		    request.mmap.len <= SHMEM_SIZE - request.mmap.shm_offset);
-	cmsg = CMSG_FIRSTHDR(&mh);
-	fuzz_assert(!cmsg == (request.hdr.request == VHOST_USER_BACKEND_SHMEM_UNMAP));
-	if (cmsg) {
-		fuzz_assert(cmsg->cmsg_len == CMSG_LEN(sizeof(fd)));
-		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	fuzz_assert(msg.hdr.size == sizeof(*mmap));
+	fuzz_assert(msg.hdr.request == VHOST_USER_BACKEND_SHMEM_MAP ||
+		    msg.hdr.request == VHOST_USER_BACKEND_SHMEM_UNMAP);
+	fuzz_assert(mmap->shm_offset <= SHMEM_SIZE && mmap->len <= SHMEM_SIZE - mmap->shm_offset);
+	fuzz_assert((fd >= 0) == (msg.hdr.request == VHOST_USER_BACKEND_SHMEM_MAP));
+	if (fd >= 0)
 		close(fd);
-	}
-	if (request.hdr.flags & VHOST_USER_FLAG_NEED_REPLY)
-		send_reply(request.hdr.request, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, value);
+	if (msg.hdr.flags & VHOST_USER_FLAG_NEED_REPLY)
+		send_reply(msg.hdr.request, VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY, value);
 }
 
 /* ---- what a driver does ---- */
@@ -412,7 +369,7 @@ static bool step(void)
 static void time_passes(int timeout)
 {
 	fuzz_assert(timeout >= 0);
-	peer.now_ns += (timeout ? timeout : 1) * 1000000ll;
+	wire_clock_pass(timeout ? timeout : 1);
 }
 
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
@@ -439,13 +396,17 @@ int __wrap_epoll_wait(int epoll, struct epoll_event *events, int n, int timeout)
 	return ready;
 }
 
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+/* With a frame, so that pictures are composed. */
+static void make_gpu(void)
 {
-	if (clock != CLOCK_MONOTONIC)
-		return __real_clock_gettime(clock, ts);
-	ts->tv_sec = peer.now_ns / 1000000000;
-	ts->tv_nsec = peer.now_ns % 1000000000;
-	return 0;
+	char frame[32];
+	const struct gpu_options options = { .width = 64, .height = 64, .scanout_shm = frame };
+
+	snprintf(frame, sizeof(frame), "/proc/self/fd/%d", peer.frame_fd);
+	fuzz_assert(gpu_init(&peer.gpu, &options) == 0);
+	/* Low, or what is beyond them is never tried. */
+	peer.gpu.limits.resources = 16;
+	peer.gpu.limits.host_bytes = 1u << 20;
 }
 
 /* Once for all inputs. */
@@ -459,6 +420,7 @@ static void open_files(void)
 	peer.ram_fd = memfd_create("ram", MFD_CLOEXEC);
 	peer.small_fd = memfd_create("small", MFD_CLOEXEC);
 	peer.sealed_fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	peer.frame_fd = memfd_create("frame", MFD_CLOEXEC);
 	peer.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	fuzz_assert(ftruncate(peer.ram_fd, PEER_RAM) == 0);
 	fuzz_assert(ftruncate(peer.small_fd, 0x1000) == 0);
@@ -466,6 +428,7 @@ static void open_files(void)
 	fuzz_assert(fcntl(peer.sealed_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK) == 0);
 	peer.ram = mmap(NULL, PEER_RAM, PROT_READ | PROT_WRITE, MAP_SHARED, peer.ram_fd, 0);
 	fuzz_assert(peer.ram != MAP_FAILED);
+	make_gpu();
 	fuzz_assert(buffer_create_all(peer.buffers, buffer_specs, NR_BUFFERS) == 0);
 }
 
@@ -479,6 +442,7 @@ static void make_ready(const struct gpu *gpu)
 		1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |
 		1ull << VHOST_USER_PROTOCOL_F_BACKEND_REQ | 1ull << VHOST_USER_PROTOCOL_F_CONFIG |
 		1ull << VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD |
+		1ull << VHOST_USER_PROTOCOL_F_RESET_DEVICE |
 		1ull << VHOST_USER_PROTOCOL_F_STATUS | 1ull << VHOST_USER_PROTOCOL_F_SHMEM);
 	ask(VHOST_USER_GET_SHMEM_CONFIG, NULL, 0, NULL);
 	set_table(1);
@@ -501,8 +465,6 @@ static unsigned int open_fds(void)
 void peer_run(const uint8_t *data, size_t size, bool ready)
 {
 	static struct session session;
-	static const struct gpu_options options = { .width = 640, .height = 480 };
-	static struct gpu gpu;
 	int fds[2], signals[2];
 	unsigned int before, i;
 
@@ -513,26 +475,22 @@ void peer_run(const uint8_t *data, size_t size, bool ready)
 	peer.in = (struct fuzz_input) { .data = data, .left = size };
 	peer.closed = false;
 	peer.idle_waits = 0;
-	peer.now_ns = 0;
+	wire_clock_reset();
 	peer.channel = -1;
 	for (i = 0; i < PEER_QUEUES; i++)
 		peer.kick[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fuzz_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
 	fuzz_assert(pipe(signals) == 0);
 	peer.main = fds[0];
-	fuzz_assert(gpu_init(&gpu, &options) == 0);
-	/* Somebody looks at the display: it is painted. */
-	fuzz_assert(frame_open(&gpu.frame, NULL) == 0);
-	/* Low, or what is beyond them is never tried. */
-	gpu.limits.resources = 16;
-	gpu.limits.host_bytes = 1u << 20;
+	peer.gpu.complaints = 0;
 	if (ready)
-		make_ready(&gpu);
+		make_ready(&peer.gpu);
 
-	session_init(&session, fds[1], signals[0], peer.buffers, NR_BUFFERS, SHMEM_SIZE, &gpu);
+	session_init(&session, fds[1], signals[0], peer.buffers,
+		     ready ? 0 : NR_BUFFERS, SHMEM_SIZE, &peer.gpu);
 	session_run(&session);
 	session_close(&session);
-	gpu_fini(&gpu);
+	fuzz_assert(!peer.gpu.resources.count && !peer.gpu.resources.host_bytes);
 
 	close(peer.main);
 	if (peer.channel >= 0)

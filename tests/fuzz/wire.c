@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See wire.h. */
+#include "wire.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t clock_ns;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ts);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	if (clock != CLOCK_MONOTONIC)
+		return __real_clock_gettime(clock, ts);
+	ts->tv_sec = clock_ns / 1000000000;
+	ts->tv_nsec = clock_ns % 1000000000;
+	return 0;
+}
+
+void wire_clock_reset(void)
+{
+	clock_ns = 0;
+}
+
+void wire_clock_pass(int ms)
+{
+	clock_ns += ms * 1000000ll;
+}
+
+void wire_send(int sock, const struct vhost_user_header *hdr, const void *payload, size_t size,
+	       const int *fds, unsigned int nfds)
+{
+	char control[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
+	struct iovec iov[] = {
+		{ .iov_base = (void *)hdr, .iov_len = sizeof(*hdr) },
+		{ .iov_base = (void *)payload, .iov_len = size },
+	};
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct cmsghdr *cmsg;
+
+	if (nfds) {
+		mh.msg_control = control;
+		mh.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		cmsg = CMSG_FIRSTHDR(&mh);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * nfds);
+	}
+	sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void take_fds(struct msghdr *mh, int *fd)
+{
+	struct cmsghdr *cmsg;
+	size_t i;
+	int got;
+
+	if (fd)
+		*fd = -1;
+	for (cmsg = CMSG_FIRSTHDR(mh); cmsg; cmsg = CMSG_NXTHDR(mh, cmsg))
+		for (i = 0; CMSG_LEN(sizeof(got) * (i + 1)) <= cmsg->cmsg_len; i++) {
+			memcpy(&got, CMSG_DATA(cmsg) + i * sizeof(got), sizeof(got));
+			if (fd && *fd < 0)
+				*fd = got;
+			else
+				close(got);
+		}
+}
+
+int wire_receive(int sock, struct vhost_user_msg *msg, int *fd)
+{
+	char control[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
+	struct iovec iov = { .iov_base = &msg->hdr, .iov_len = sizeof(msg->hdr) };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+
+	memset(msg, 0, sizeof(*msg));
+	n = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n <= 0)
+		return 0;
+	take_fds(&mh, fd);
+	if (n != sizeof(msg->hdr) || msg->hdr.size > sizeof(msg->payload))
+		return -1;
+	return recv(sock, &msg->payload, msg->hdr.size, MSG_DONTWAIT) == msg->hdr.size ||
+	       !msg->hdr.size ? 1 : -1;
+}
