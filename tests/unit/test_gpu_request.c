@@ -84,7 +84,7 @@ static const struct bad_request bad_requests[] = {
 	{ VHOST_USER_SET_BACKEND_REQ_FD, { 0 }, 0, 2, "came with 2 file descriptors, must have 1" },
 	/* values */
 	{ VHOST_USER_SET_FEATURES, { BIT(0) }, 8, 0,
-	  "SET_FEATURES: 0x1, offered were 0x174000002" },
+	  "SET_FEATURES: 0x1, offered were 0x17400000a" },
 	{ VHOST_USER_SET_FEATURES, { BIT(27) }, 8, 0, "SET_FEATURES: 0x8000000" },
 	{ VHOST_USER_SET_PROTOCOL_FEATURES, { BIT(2) }, 8, 0,
 	  "SET_PROTOCOL_FEATURES: 0x4, offered" },

@@ -33,6 +33,9 @@
 #include <time.h>
 
 #include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/dmabuf_memtype.h>
+#include <linux/udmabuf.h>
 
 #include "capture.h"
 #include "fdmsg.h"
@@ -253,6 +256,9 @@ FORBIDDEN(do_mmap_wx, mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 FORBIDDEN(do_ioctl, ioctl(0, FIONREAD, &(int){ 0 }))
 FORBIDDEN(do_ioctl_kvm, ioctl(0, 0xae01, 0))
+FORBIDDEN(do_ioctl_heap, ioctl(0, DMA_HEAP_IOCTL_ALLOC, 0))
+FORBIDDEN(do_ioctl_memtype, ioctl(0, DMABUF_MEMTYPE_QUERY, 0))
+FORBIDDEN(do_memfd, memfd_create("test", 0))
 FORBIDDEN(do_dup, fcntl(0, F_DUPFD, 10))
 FORBIDDEN(do_setown, fcntl(0, F_SETOWN, 1))
 FORBIDDEN(do_userfaultfd, syscall(SYS_userfaultfd, 0))
@@ -285,7 +291,9 @@ static void test_forbidden(void **state)
 		{ do_prctl, "prctl" }, { do_mprotect, "mprotect" },
 		{ do_mmap_exec, "mmap PROT_EXEC" }, { do_mmap_wx, "mmap PROT_WRITE|PROT_EXEC" },
 		{ do_ioctl, "ioctl FIONREAD" }, { do_ioctl_kvm, "ioctl KVM_CREATE_VM" },
-		{ do_dup, "fcntl F_DUPFD" }, { do_setown, "fcntl F_SETOWN" },
+		{ do_ioctl_heap, "ioctl DMA_HEAP_IOCTL_ALLOC" },
+		{ do_ioctl_memtype, "ioctl DMABUF_MEMTYPE_QUERY" },
+		{ do_memfd, "memfd_create" }, { do_dup, "fcntl F_DUPFD" }, { do_setown, "fcntl F_SETOWN" },
 		{ do_userfaultfd, "userfaultfd" },
 		{ do_process_vm, "process_vm_readv" }, { do_io_uring, "io_uring_setup" },
 		{ do_bpf, "bpf" }, { do_x32, "x32 getpid" },
@@ -347,6 +355,31 @@ static int main_loop(void)
 	close(event);
 	fdmsg_close_fds(&msg);
 	return PASS;
+}
+
+/* With contexts also what makes blobs. */
+static int make_blobs(void)
+{
+	const struct sandbox_options options = { .mode = SANDBOX_STRICT, .blobs = true };
+	int memfd;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || sandbox_filter(&options) < 0)
+		return NOT_ENTERED;
+	memfd = memfd_create("test", MFD_ALLOW_SEALING);
+	if (memfd < 0 || ftruncate(memfd, 4096) < 0 || fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		return 1;
+	/* no such nodes, but the kernel is asked */
+	if (ioctl(memfd, DMA_HEAP_IOCTL_ALLOC, 0) == 0 || errno != ENOTTY ||
+	    ioctl(memfd, UDMABUF_CREATE, 0) == 0 || errno != ENOTTY ||
+	    ioctl(memfd, DMABUF_MEMTYPE_QUERY, 0) == 0 || errno != ENOTTY)
+		return 2;
+	return PASS;
+}
+
+static void test_blobs(void **state)
+{
+	(void)state;
+	assert_exit(in_child(make_blobs), PASS);
 }
 
 static void test_main_loop(void **state)
@@ -433,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_forbidden),
 		cmocka_unit_test(test_main_loop),
+		cmocka_unit_test(test_blobs),
 		cmocka_unit_test(test_screenshot),
 		cmocka_unit_test(test_close_inherited),
 	};

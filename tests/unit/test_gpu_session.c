@@ -21,7 +21,7 @@ static void test_features(void **state)
 	fe_start(&fe);
 	assert_int_equal(fe_get(&fe, VHOST_USER_GET_FEATURES),
 			 BIT(32) | BIT(VHOST_F_LOG_ALL) | BIT(28) | BIT(29) |
-			 BIT(VIRTIO_GPU_F_EDID) |
+			 BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_RESOURCE_BLOB) |
 			 BIT(VHOST_USER_F_PROTOCOL_FEATURES));
 	assert_int_equal(fe_get(&fe, VHOST_USER_GET_PROTOCOL_FEATURES), FE_ALL_FEATURES);
 	fe_negotiate(&fe, FE_ALL_FEATURES);
@@ -251,7 +251,7 @@ static void test_reset_unread_answer(void **state)
 	}
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
 	shmem_init(&shmem, buffers, 2, FE_SHMEM_SIZE);
-	assert_int_equal(shmem_set_socket(&shmem, sv[1], true), 0);
+	assert_int_equal(shmem_set_socket(&shmem, sv[1], FE_ALL_FEATURES), 0);
 	assert_int_equal(shmem_map_all(&shmem), 0);
 	fe.backend = sv[0];
 	fe_answer(&fe, MAP, 0);

@@ -37,7 +37,7 @@ static int start(void **state)
 		return -1;
 	front_end = sv[0];
 	capture_begin();
-	return shmem_set_socket(&shmem, sv[1], true);
+	return shmem_set_socket(&shmem, sv[1], ~0ull);
 }
 
 static int stop(void **state)

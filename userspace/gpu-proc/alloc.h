@@ -38,4 +38,13 @@ const struct allocator *alloc_find(const char *kind, size_t len);
 /* cpu_access() of everything that hands out DMA-bufs: DMA_BUF_IOCTL_SYNC. */
 int dmabuf_cpu_access(int fd, bool start);
 
+/*
+ * What some of them and gpu-proc's blobs are made of. heap and udmabuf are open nodes; each
+ * returns the fd of a DMA-buf of size bytes, or -1 with errno, and works in the sandbox.
+ */
+int heap_new(int heap, uint64_t size);
+int udmabuf_new(int udmabuf, uint64_t size);
+/* Of the first size bytes of a memfd, which is sealed so that it cannot shrink any more. */
+int udmabuf_of(int udmabuf, int memfd, uint64_t size);
+
 #endif /* GPU_PROC_ALLOC_H */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Buffers from a DMA-buf heap: a node below /dev/dma_heap. Called by buffer.c. */
+/*
+ * Buffers from a DMA-buf heap: a node below /dev/dma_heap. Called by buffer.c, and
+ * heap_new() by blob_memory.c.
+ */
 #include "alloc.h"
 #include "log.h"
 
@@ -11,14 +14,20 @@
 
 #include <linux/dma-heap.h>
 
-static int heap_alloc(const char *node, uint64_t size)
+int heap_new(int heap, uint64_t size)
 {
 	struct dma_heap_allocation_data data = {
 		.len = size,
 		.fd_flags = O_RDWR | O_CLOEXEC,
 	};
+
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0 ? -1 : (int)data.fd;
+}
+
+static int heap_alloc(const char *node, uint64_t size)
+{
 	char path[128];
-	int heap, fd = -1;
+	int heap, fd;
 
 	if (!*node || strchr(node, '/')) {
 		log_error("heap '%s': wants the name of a node in /dev/dma_heap, not a path", node);
@@ -31,11 +40,10 @@ static int heap_alloc(const char *node, uint64_t size)
 		log_error("heap %s: cannot open %s: %m", node, path);
 		return -1;
 	}
-	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0)
+	fd = heap_new(heap, size);
+	if (fd < 0)
 		log_error("heap %s: cannot allocate %llu bytes: %m", node,
 			  (unsigned long long)size);
-	else
-		fd = data.fd;
 	close(heap);
 	return fd;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Buffers from ordinary memory: a sealed memfd behind udmabuf. Called by buffer.c. */
+/*
+ * Buffers from ordinary memory: a sealed memfd behind udmabuf. Called by buffer.c, and
+ * udmabuf_new() and udmabuf_of() by blob_memory.c.
+ */
 #include "alloc.h"
 #include "log.h"
 
@@ -10,37 +13,45 @@
 
 #include <linux/udmabuf.h>
 
-static int udmabuf_alloc(const char *node, uint64_t size)
+int udmabuf_of(int udmabuf, int memfd, uint64_t size)
 {
 	struct udmabuf_create create = {
+		.memfd = memfd,
 		.flags = UDMABUF_FLAGS_CLOEXEC,
 		.size = size,
 	};
-	int dev, memfd, fd = -1;
+
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		return -1;
+	return ioctl(udmabuf, UDMABUF_CREATE, &create);
+}
+
+int udmabuf_new(int udmabuf, uint64_t size)
+{
+	int memfd, fd = -1;
+
+	memfd = memfd_create("dmapat-udmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (memfd < 0)
+		return -1;
+	if (ftruncate(memfd, size) == 0)
+		fd = udmabuf_of(udmabuf, memfd, size);
+	close(memfd);
+	return fd;
+}
+
+static int udmabuf_alloc(const char *node, uint64_t size)
+{
+	int dev, fd;
 
 	dev = open(node, O_RDWR | O_CLOEXEC);
 	if (dev < 0) {
 		log_error("udmabuf %s: cannot open it: %m", node);
 		return -1;
 	}
-	memfd = memfd_create("dmapat-udmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (memfd < 0) {
-		log_error("udmabuf %s: cannot create a memfd: %m", node);
-		goto out_dev;
-	}
-	if (ftruncate(memfd, size) < 0 || fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
-		log_error("udmabuf %s: cannot make a sealed memfd of %llu bytes: %m", node,
-			  (unsigned long long)size);
-		goto out_memfd;
-	}
-	create.memfd = memfd;
-	fd = ioctl(dev, UDMABUF_CREATE, &create);
+	fd = udmabuf_new(dev, size);
 	if (fd < 0)
 		log_error("udmabuf %s: cannot create a buffer of %llu bytes: %m", node,
 			  (unsigned long long)size);
-out_memfd:
-	close(memfd);
-out_dev:
 	close(dev);
 	return fd;
 }

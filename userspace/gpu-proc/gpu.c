@@ -13,13 +13,19 @@
 #include <unistd.h>
 
 #define RESOURCES_MAX	16384u
+#define CONTEXTS_MAX	128u
 #define HOST_BYTES_MAX	(512ull << 20)
 #define COMPLAINTS_MAX	100u
 
 int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 {
 	*gpu = (struct gpu){
-		.limits = { .resources = RESOURCES_MAX, .host_bytes = HOST_BYTES_MAX },
+		.limits = {
+			.resources = RESOURCES_MAX,
+			.contexts = CONTEXTS_MAX,
+			.host_bytes = HOST_BYTES_MAX,
+		},
+		.fences = { .event = -1 },
 		.config = { .num_scanouts = 1 },
 		.width = options->width,
 		.height = options->height,
@@ -41,6 +47,7 @@ int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 void gpu_fini(struct gpu *gpu)
 {
 	gpu_reset(gpu);
+	gpu_context_disable_all(gpu);
 	frame_close(&gpu->frame);
 	if (gpu->screenshot >= 0)
 		close(gpu->screenshot);
@@ -72,14 +79,19 @@ void gpu_disconnect(struct gpu *gpu)
 
 uint64_t gpu_features(const struct gpu *gpu)
 {
-	(void)gpu;
-	return 1ull << VIRTIO_GPU_F_EDID;
+	uint64_t features = 1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB;
+
+	/* Linux asks for capsets, and makes contexts, with the first of these alone. */
+	if (gpu->contexts.ntypes)
+		features |= 1ull << VIRTIO_GPU_F_VIRGL | 1ull << VIRTIO_GPU_F_CONTEXT_INIT;
+	return features;
 }
 
 void gpu_reset(struct gpu *gpu)
 {
 	while (gpu->pending)
 		gpu_request_forget(gpu->pending);
+	gpu_context_destroy_all(gpu);
 	gpu_resource_destroy_all(gpu);
 	gpu->cursor.visible = false;
 }
@@ -90,8 +102,10 @@ void gpu_abort(struct gpu *gpu, const struct queue *queue)
 
 	for (req = gpu->pending; req; req = next) {
 		next = req->next;
-		if (req->queue == queue)
-			gpu_request_complete(req, VIRTIO_GPU_RESP_ERR_UNSPEC);
+		if (req->queue != queue)
+			continue;
+		gpu_respond(req, VIRTIO_GPU_RESP_ERR_UNSPEC);
+		gpu_request_finish(req);
 	}
 }
 

@@ -11,7 +11,9 @@
 #include <linux/virtio_gpu.h>
 
 #include "frame.h"
+#include "gpu_context.h"
 #include "gpu_cursor.h"
+#include "gpu_fence.h"
 #include "gpu_resource.h"
 #include "gpu_scanout.h"
 #include "guest_memory.h"
@@ -28,7 +30,7 @@ struct gpu_options {
 
 /* How much of this process a guest may use. */
 struct gpu_limits {
-	unsigned int resources;
+	unsigned int resources, contexts;
 	uint64_t host_bytes;	/* pictures and lists of guest pages, of all resources */
 };
 
@@ -36,6 +38,8 @@ struct gpu {
 	struct gpu_limits limits;
 	struct virtio_gpu_config config;
 	struct gpu_resource_table resources;
+	struct gpu_context_table contexts;
+	struct gpu_fences fences;
 	uint32_t width, height;			/* of the display's best mode */
 	struct gpu_scanout scanout;
 	struct gpu_cursor cursor;

@@ -42,6 +42,16 @@ static const struct command_rule rules[] = {
 	CONTROL(SET_SCANOUT, set_scanout, gpu_scanout_set),
 	CONTROL(SET_SCANOUT_BLOB, set_scanout_blob, gpu_scanout_set_blob),
 	CONTROL(RESOURCE_FLUSH, resource_flush, gpu_scanout_flush),
+	CONTROL(GET_CAPSET_INFO, get_capset_info, gpu_context_get_capset_info),
+	CONTROL(GET_CAPSET, get_capset, gpu_context_get_capset),
+	CONTROL(RESOURCE_CREATE_BLOB, resource_create_blob, gpu_blob_create),
+	CONTROL(CTX_CREATE, ctx_create, gpu_context_create),
+	CONTROL(CTX_DESTROY, ctx_destroy, gpu_context_destroy),
+	CONTROL(CTX_ATTACH_RESOURCE, ctx_resource, gpu_context_attach_resource),
+	CONTROL(CTX_DETACH_RESOURCE, ctx_resource, gpu_context_detach_resource),
+	CONTROL(SUBMIT_3D, cmd_submit, gpu_context_submit),
+	CONTROL(RESOURCE_MAP_BLOB, resource_map_blob, gpu_blob_map),
+	CONTROL(RESOURCE_UNMAP_BLOB, resource_unmap_blob, gpu_blob_unmap),
 	CURSOR(UPDATE_CURSOR, gpu_cursor_update),
 	CURSOR(MOVE_CURSOR, gpu_cursor_move),
 };
@@ -117,6 +127,8 @@ static void link_request(struct gpu_request *req)
 void gpu_request_forget(struct gpu_request *req)
 {
 	unlink_request(req);
+	if (req->held_by)
+		*req->held_by = NULL;
 	free(req->cmd);
 	free(req->in);
 	free(req);
@@ -137,10 +149,16 @@ void gpu_request_finish(struct gpu_request *req)
 	gpu_request_forget(req);
 }
 
+void gpu_request_done(struct gpu_request *req)
+{
+	if (!gpu_fence_add(req))
+		gpu_request_finish(req);
+}
+
 void gpu_request_complete(struct gpu_request *req, uint32_t type)
 {
 	gpu_respond(req, type);
-	gpu_request_finish(req);
+	gpu_request_done(req);
 }
 
 static enum gpu_outcome serve(struct gpu_request *req)
@@ -209,5 +227,5 @@ void gpu_serve(struct queue *queue, const struct virtqueue_chain *chain)
 	}
 	link_request(req);
 	if (serve(req) == GPU_DONE)
-		gpu_request_finish(req);
+		gpu_request_done(req);
 }

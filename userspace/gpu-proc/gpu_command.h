@@ -26,6 +26,8 @@ struct gpu_request {
 	struct gpu *gpu;
 	struct queue *queue;
 	struct gpu_request *next, *prev;	/* of gpu->pending */
+	struct gpu_request **held_by;		/* pointer to it that goes with it, or NULL */
+	uint64_t fence;				/* that it waits for; 0: none */
 	uint16_t head;				/* of its chain */
 	unsigned int nr_in;			/* room for the response, in the guest's memory */
 	struct queue_segment *in;
@@ -45,6 +47,14 @@ struct gpu_request {
 		struct virtio_gpu_set_scanout_blob set_scanout_blob;
 		struct virtio_gpu_resource_flush resource_flush;
 		struct virtio_gpu_update_cursor update_cursor;
+		struct virtio_gpu_get_capset_info get_capset_info;
+		struct virtio_gpu_get_capset get_capset;
+		struct virtio_gpu_ctx_create ctx_create;
+		struct virtio_gpu_ctx_resource ctx_resource;
+		struct virtio_gpu_cmd_submit submit;
+		struct virtio_gpu_resource_create_blob create_blob;
+		struct virtio_gpu_resource_map_blob map_blob;
+		struct virtio_gpu_resource_unmap_blob unmap_blob;
 	} *cmd;
 };
 
@@ -60,9 +70,15 @@ enum gpu_outcome gpu_respond_with(struct gpu_request *req, uint32_t type, uint32
 enum gpu_outcome gpu_refuse(struct gpu_request *req, uint32_t type, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* For requests that were GPU_PENDING; all of them end the request's life. */
-void gpu_request_complete(struct gpu_request *req, uint32_t type);	/* nothing but a header */
-void gpu_request_finish(struct gpu_request *req);			/* with what gpu_respond…() set */
+/*
+ * For requests that were GPU_PENDING: served now, with what gpu_respond…() set, or with
+ * nothing but a header. The answer goes out when their fence signals, if they have one.
+ */
+void gpu_request_done(struct gpu_request *req);
+void gpu_request_complete(struct gpu_request *req, uint32_t type);
+
+/* The end of its life: */
+void gpu_request_finish(struct gpu_request *req);			/* answer it now */
 void gpu_request_forget(struct gpu_request *req);			/* no answer: the ring is gone */
 
 #endif /* GPU_PROC_GPU_COMMAND_H */

@@ -102,6 +102,8 @@ void gpu_resource_destroy(struct gpu *gpu, struct gpu_resource *res)
 		p = &(*p)->next;
 	*p = res->next;
 	gpu_scanout_forget(gpu, res);
+	if (res->kind == GPU_RESOURCE_BLOB)
+		gpu_blob_release(gpu, res);
 	detach(gpu, res);
 	free(res->image.pixels);
 	gpu->resources.count--;
@@ -216,6 +218,8 @@ int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_
 int gpu_resource_read(const struct gpu *gpu, struct gpu_resource *res, uint64_t offset,
 		      void *data, size_t len)
 {
+	if (res->kind == GPU_RESOURCE_BLOB && res->blob.mem == VIRTIO_GPU_BLOB_MEM_HOST3D)
+		return gpu_blob_read(res, offset, data, len);
 	if (res->kind != GPU_RESOURCE_2D)
 		return gpu_backing_read(gpu, &res->backing, offset, data, len);
 	if (offset > res->size || len > res->size - offset)
@@ -230,6 +234,8 @@ enum gpu_outcome gpu_resource_unref(struct gpu_request *req)
 
 	if (!res)
 		return GPU_DONE;
+	if (res->kind == GPU_RESOURCE_BLOB && gpu_blob_unref_mapped(req, res))
+		return GPU_PENDING;
 	gpu_resource_destroy(req->gpu, res);
 	return gpu_respond(req, VIRTIO_GPU_RESP_OK_NODATA);
 }

@@ -9,6 +9,7 @@
 
 #include <linux/virtio_gpu.h>
 
+#include "gpu_blob.h"
 #include "gpu_outcome.h"
 
 struct gpu;
@@ -17,7 +18,6 @@ struct gpu_request;
 enum gpu_resource_kind {
 	GPU_RESOURCE_2D,	/* a picture in this process' memory */
 	GPU_RESOURCE_BLOB,
-	GPU_RESOURCE_3D,
 };
 
 /*
@@ -47,6 +47,7 @@ struct gpu_resource {
 	uint64_t host_bytes;		/* as counted against the limit, backing apart */
 	struct gpu_backing backing;
 	struct gpu_image image;		/* GPU_RESOURCE_2D */
+	struct gpu_blob blob;		/* GPU_RESOURCE_BLOB */
 };
 
 #define GPU_RESOURCE_BUCKETS	1024u	/* a power of two */

@@ -3,6 +3,7 @@
 #include "gpu.h"
 #include "listener.h"
 #include "log.h"
+#include "memtype.h"
 #include "options.h"
 #include "sandbox.h"
 #include "session.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 	static struct options opts;
 	static struct gpu gpu;
 	int signal_fd, listener = -1, ret = EXIT_FAILURE;
+	unsigned int i;
 
 	log_set_program("dmapat-gpu-proc");
 	if (options_parse(&opts, argc, argv) < 0)
@@ -86,10 +88,14 @@ int main(int argc, char **argv)
 		log_error("cannot receive signals: %m");
 		return EXIT_FAILURE;
 	}
+	memtype_open();
 	if (buffer_create_all(buffers, opts.buffers, opts.nbuffers) < 0)
 		return EXIT_FAILURE;
 	if (gpu_init(&gpu, &opts.gpu) < 0)
 		goto out_buffers;
+	for (i = 0; i < opts.ncontexts; i++)
+		if (gpu_context_enable(&gpu, &opts.contexts[i]) < 0)
+			goto out_gpu;
 	if (opts.socket_path) {
 		listener = listener_open(opts.socket_path);
 		if (listener < 0)
@@ -103,5 +109,6 @@ out_gpu:
 	gpu_fini(&gpu);
 out_buffers:
 	buffer_destroy_all(buffers, opts.nbuffers);
+	memtype_close();
 	return ret;
 }

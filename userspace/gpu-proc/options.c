@@ -25,6 +25,7 @@ enum {
 	OPT_PRINT_CAPABILITIES,
 	OPT_BUFFER,
 	OPT_SHMEM_SIZE,
+	OPT_CONTEXT,
 	OPT_DISPLAY,
 	OPT_SCANOUT_SHM,
 	OPT_SCREENSHOT,
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
 	{ "print-capabilities", no_argument, NULL, OPT_PRINT_CAPABILITIES },
 	{ "buffer", required_argument, NULL, OPT_BUFFER },
 	{ "shmem-size", required_argument, NULL, OPT_SHMEM_SIZE },
+	{ "context", required_argument, NULL, OPT_CONTEXT },
 	{ "display", required_argument, NULL, OPT_DISPLAY },
 	{ "scanout-shm", required_argument, NULL, OPT_SCANOUT_SHM },
 	{ "screenshot", required_argument, NULL, OPT_SCREENSHOT },
@@ -52,6 +54,7 @@ static const struct option long_options[] = {
 
 void options_print_help(FILE *out)
 {
+	const struct gpu_context_type *const *type;
 	const struct allocator *const *a;
 
 	fputs("usage: dmapat-gpu-proc --socket-path=PATH | --fd=N [options] [--buffer=...]\n"
@@ -69,6 +72,11 @@ void options_print_help(FILE *out)
 	for (a = allocators; *a; a++)
 		fprintf(out, "                           %s=%s\n", (*a)->kind, (*a)->node_help);
 	fputs("  --shmem-size=SIZE      size of the host-visible region (default 1G)\n"
+	      "  --context=TYPE[,...]   offer contexts of this type to the guest; may be repeated:\n",
+	      out);
+	for (type = gpu_context_types; *type; type++)
+		fprintf(out, "                           %s\n", (*type)->help);
+	fputs(
 	      "  --display=WIDTHxHEIGHT best mode of the guest's display (default 1024x768)\n"
 	      "  --screenshot=FILE      write what it shows as PNG, at SIGUSR2 and at the end\n"
 	      "  --scanout-shm=FILE     keep what it shows in a file that viewers can map\n"
@@ -167,6 +175,25 @@ static int parse_display(const char *arg, struct gpu_options *gpu)
 	return 0;
 }
 
+static int parse_context(struct options *opts, const char *arg)
+{
+	struct gpu_context_spec spec;
+	unsigned int i;
+
+	if (gpu_context_spec_parse(&spec, arg) < 0)
+		return -1;
+	for (i = 0; i < opts->ncontexts; i++) {
+		if (opts->contexts[i].type == spec.type) {
+			log_error("--context=%s: %s was given before", arg, spec.type->name);
+			return -1;
+		}
+	}
+	/* There are no more types than places. */
+	opts->contexts[opts->ncontexts++] = spec;
+	opts->sandbox.blobs = true;
+	return 0;
+}
+
 static int parse_option(struct options *opts, int opt, const char *arg)
 {
 	switch (opt) {
@@ -182,6 +209,8 @@ static int parse_option(struct options *opts, int opt, const char *arg)
 		return buffer_spec_parse(&opts->buffers[opts->nbuffers++], arg);
 	case OPT_SHMEM_SIZE:
 		return parse_shmem_size(arg, &opts->shmem_size);
+	case OPT_CONTEXT:
+		return parse_context(opts, arg);
 	case OPT_DISPLAY:
 		return parse_display(arg, &opts->gpu);
 	case OPT_SCANOUT_SHM:

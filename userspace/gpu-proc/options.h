@@ -26,6 +26,8 @@ struct options {
 	struct gpu_options gpu;
 	struct buffer_spec buffers[BUFFER_MAX];
 	unsigned int nbuffers;
+	struct gpu_context_spec contexts[GPU_CONTEXT_TYPES_MAX];
+	unsigned int ncontexts;
 };
 
 /*

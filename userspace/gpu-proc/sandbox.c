@@ -30,6 +30,7 @@
 				 CLONE_NEWCGROUP)
 #define NOBODY_ID		65534u	/* if there is no user database to ask */
 #define SANDBOX_NOFILE		1024u	/* buffers, rings, guest memory; fds in flight count too */
+#define SANDBOX_NOFILE_BLOBS	(SANDBOX_NOFILE + 16384u)	/* one more for each resource */
 
 struct identity {
 	uid_t uid;
@@ -137,9 +138,10 @@ static int drop_capabilities(void)
 	return 0;
 }
 
-static int set_limits(void)
+static int set_limits(const struct sandbox_options *opts)
 {
-	static const struct {
+	rlim_t nofile = opts->blobs ? SANDBOX_NOFILE_BLOBS : SANDBOX_NOFILE;
+	const struct {
 		int resource;
 		struct rlimit limit;
 	} limits[] = {
@@ -147,7 +149,7 @@ static int set_limits(void)
 		{ RLIMIT_NPROC, { 0, 0 } },
 		{ RLIMIT_MEMLOCK, { 0, 0 } },
 		{ RLIMIT_MSGQUEUE, { 0, 0 } },
-		{ RLIMIT_NOFILE, { SANDBOX_NOFILE, SANDBOX_NOFILE } },
+		{ RLIMIT_NOFILE, { nofile, nofile } },
 	};
 	size_t i;
 
@@ -197,7 +199,7 @@ int sandbox_isolate(const struct sandbox_options *opts)
 		return -1;
 	if (drop_capabilities() < 0 && step_failed(opts, "cannot drop capabilities"))
 		return -1;
-	if (set_limits() < 0 && step_failed(opts, "cannot set resource limits"))
+	if (set_limits(opts) < 0 && step_failed(opts, "cannot set resource limits"))
 		return -1;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 &&
 	    step_failed(opts, "cannot become undumpable"))

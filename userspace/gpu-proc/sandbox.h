@@ -3,6 +3,8 @@
 #ifndef GPU_PROC_SANDBOX_H
 #define GPU_PROC_SANDBOX_H
 
+#include <stdbool.h>
+
 enum sandbox_mode {
 	SANDBOX_STRICT,		/* a step that fails is an error */
 	SANDBOX_BEST_EFFORT,	/* a step that fails is a warning */
@@ -11,6 +13,7 @@ enum sandbox_mode {
 struct sandbox_options {
 	enum sandbox_mode mode;
 	const char *user;	/* name or number; NULL: nobody. Used if started as root */
+	bool blobs;		/* allow what makes blobs: a guest may have many */
 };
 
 /* Close all descriptors but 0-2 and keep (-1: none); make sure that 0-2 exist. */

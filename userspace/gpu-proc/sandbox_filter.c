@@ -15,6 +15,9 @@
 #include <sys/mman.h>
 
 #include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/dmabuf_memtype.h>
+#include <linux/udmabuf.h>
 
 static const int allowed[] = {
 	/* sockets: listener_accept(), fdmsg.c */
@@ -42,7 +45,33 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn),
 };
 
-static int add_rules(scmp_filter_ctx ctx)
+/* Allow a call whose second argument is this. */
+static int allow_second(scmp_filter_ctx ctx, int call, unsigned int value)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1, SCMP_A1_32(SCMP_CMP_EQ, value));
+}
+
+/* Blobs are made while the guest runs: by blob_memory.c, and memtype.c says of which type. */
+static int add_blob_rules(scmp_filter_ctx ctx)
+{
+	static const unsigned int ioctls[] = {
+		DMA_HEAP_IOCTL_ALLOC, UDMABUF_CREATE, DMABUF_MEMTYPE_QUERY,
+	};
+	size_t i;
+	int ret;
+
+	for (i = 0; i < sizeof(ioctls) / sizeof(*ioctls); i++) {
+		ret = allow_second(ctx, SCMP_SYS(ioctl), ioctls[i]);
+		if (ret < 0)
+			return ret;
+	}
+	ret = allow_second(ctx, SCMP_SYS(fcntl), F_ADD_SEALS);
+	if (ret < 0)
+		return ret;
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
+}
+
+static int add_rules(scmp_filter_ctx ctx, const struct sandbox_options *opts)
 {
 	size_t i;
 	int ret;
@@ -57,17 +86,17 @@ static int add_rules(scmp_filter_ctx ctx)
 			       SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (ret < 0)
 		return ret;
-	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			       SCMP_A1_32(SCMP_CMP_EQ, DMA_BUF_IOCTL_SYNC));
+	ret = allow_second(ctx, SCMP_SYS(ioctl), DMA_BUF_IOCTL_SYNC);
 	if (ret < 0)
 		return ret;
 	/* Event fds of the front-end are made non-blocking. */
-	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-			       SCMP_A1_32(SCMP_CMP_EQ, F_GETFL));
+	ret = allow_second(ctx, SCMP_SYS(fcntl), F_GETFL);
 	if (ret < 0)
 		return ret;
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				SCMP_A1_32(SCMP_CMP_EQ, F_SETFL));
+	ret = allow_second(ctx, SCMP_SYS(fcntl), F_SETFL);
+	if (ret < 0)
+		return ret;
+	return opts->blobs ? add_blob_rules(ctx) : 0;
 }
 
 int sandbox_filter(const struct sandbox_options *opts)
@@ -77,7 +106,7 @@ int sandbox_filter(const struct sandbox_options *opts)
 
 	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (ctx) {
-		ret = add_rules(ctx);
+		ret = add_rules(ctx, opts);
 		if (!ret)
 			ret = seccomp_load(ctx);
 		seccomp_release(ctx);

@@ -22,7 +22,9 @@ enum {
 	POLL_SIGNAL,
 	POLL_BACKEND,
 	POLL_MAIN,
-	POLL_QUEUE,
+	POLL_FENCE,
+	POLL_CONTEXT,
+	POLL_QUEUE = POLL_CONTEXT + GPU_CONTEXT_TYPES_MAX,
 	POLL_COUNT = POLL_QUEUE + QUEUE_COUNT,
 };
 
@@ -53,6 +55,8 @@ void session_close(struct session *session)
 {
 	unsigned int i;
 
+	/* There is nobody to unmap what goes with the guest. */
+	session->shmem.failed = true;
 	gpu_disconnect(session->gpu);
 	for (i = 0; i < QUEUE_COUNT; i++)
 		queue_reset(&session->queues[i]);
@@ -115,6 +119,12 @@ static void prepare_poll(const struct session *session, struct pollfd *pfds)
 	pfds[POLL_SIGNAL] = (struct pollfd){ .fd = session->signal_fd, .events = POLLIN };
 	pfds[POLL_BACKEND] = (struct pollfd){ .fd = session->shmem.sock, .events = POLLIN };
 	pfds[POLL_MAIN] = (struct pollfd){ .fd = session->sock, .events = POLLIN };
+	pfds[POLL_FENCE] = (struct pollfd){ .fd = session->gpu->fences.event, .events = POLLIN };
+	for (i = 0; i < GPU_CONTEXT_TYPES_MAX; i++)
+		pfds[POLL_CONTEXT + i] = (struct pollfd){
+			.fd = gpu_context_poll_fd(session->gpu, i),
+			.events = POLLIN,
+		};
 	for (i = 0; i < QUEUE_COUNT; i++)
 		pfds[POLL_QUEUE + i] = (struct pollfd){
 			.fd = session->queues[i].kick,
@@ -136,6 +146,12 @@ static bool serve(struct session *session, struct pollfd *pfds, enum session_end
 	if (pfds[POLL_BACKEND].revents && shmem_read_replies(&session->shmem) < 0)
 		return true;
 
+	if (pfds[POLL_FENCE].revents)
+		gpu_fence_ready(session->gpu);
+	for (i = 0; i < GPU_CONTEXT_TYPES_MAX; i++)
+		if (pfds[POLL_CONTEXT + i].revents)
+			session->gpu->contexts.types[i]->poll_ready(session->gpu);
+
 	/* Before the main socket, too: a request may close or replace the fd. */
 	for (i = 0; i < QUEUE_COUNT; i++)
 		if (pfds[POLL_QUEUE + i].revents)
@@ -151,7 +167,8 @@ static bool serve(struct session *session, struct pollfd *pfds, enum session_end
 			return true;
 		}
 	}
-	return false;
+	/* Something that the guest wanted could not be told to the front-end. */
+	return session->shmem.failed;
 }
 
 enum session_end session_run(struct session *session)

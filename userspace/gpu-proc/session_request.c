@@ -216,9 +216,7 @@ static enum outcome set_vring_event(struct session *session, struct vhost_user_m
 
 static enum outcome set_backend_req_fd(struct session *session, struct vhost_user_msg *msg)
 {
-	bool reply_ack = has_protocol_feature(session, VHOST_USER_PROTOCOL_F_REPLY_ACK);
-
-	if (shmem_set_socket(&session->shmem, msg->fds[0], reply_ack) < 0)
+	if (shmem_set_socket(&session->shmem, msg->fds[0], session->protocol_features) < 0)
 		return FAILED;
 	take_fd(msg);
 	session->export_due = true;
@@ -278,6 +276,9 @@ static enum outcome reset_device(struct session *session)
 {
 	unsigned int i;
 
+	/* First: what the front-end has removed is not to be unmapped. */
+	if (shmem_reset(&session->shmem) < 0)
+		return FAILED;
 	gpu_reset(session->gpu);
 	for (i = 0; i < QUEUE_COUNT; i++) {
 		queue_reset(&session->queues[i]);
@@ -285,8 +286,6 @@ static enum outcome reset_device(struct session *session)
 	}
 	guest_memory_clear_log(&session->memory);
 	session->status = 0;
-	if (shmem_reset(&session->shmem) < 0)
-		return FAILED;
 	session->export_due = true;
 	return DONE;
 }

@@ -55,7 +55,7 @@ void shmem_get_config(const struct shmem *shmem, struct vhost_user_shmem_config 
 	};
 }
 
-int shmem_set_socket(struct shmem *shmem, int sock, bool reply_ack)
+int shmem_set_socket(struct shmem *shmem, int sock, uint64_t protocol_features)
 {
 	if (shmem->npending) {
 		log_error("the front-end replaces the back-end socket while %u requests on it are unanswered",
@@ -64,7 +64,8 @@ int shmem_set_socket(struct shmem *shmem, int sock, bool reply_ack)
 	}
 	shmem_close_socket(shmem);
 	shmem->sock = sock;
-	shmem->reply_ack = reply_ack;
+	shmem->reply_ack = protocol_features & (1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK);
+	shmem->send_fd = protocol_features & (1ull << VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD);
 	return 0;
 }
 
@@ -205,7 +206,7 @@ static int send_pending(struct shmem *shmem)
 
 	while (shmem->unsent && shmem->nsent < SHMEM_SENT_MAX) {
 		request = shmem->unsent;
-		if (send_request(shmem, request) < 0)
+		if (shmem->failed || send_request(shmem, request) < 0)
 			return -1;
 		shmem->unsent = request->next;
 		shmem->nsent++;
@@ -225,6 +226,11 @@ static int add_request(struct shmem *shmem, struct shmem_request *request,
 		shmem->unsent = request;
 	shmem->npending++;
 	return send_pending(shmem);
+}
+
+bool shmem_can_send(const struct shmem *shmem)
+{
+	return shmem->sock >= 0 && shmem->send_fd && shmem->reply_ack && !shmem->failed;
 }
 
 static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)

@@ -10,7 +10,7 @@
 #include "vhost_user.h"
 
 #define SHMEM_HOST_VISIBLE	1	/* VIRTIO_GPU_SHM_ID_HOST_VISIBLE */
-#define SHMEM_SENT_MAX		32	/* unanswered at a time; a socket takes no more than 70 */
+#define SHMEM_SENT_MAX		BUFFER_MAX	/* unanswered at a time; a socket takes some 70 */
 
 enum shmem_state {
 	SHMEM_MAPPING,		/* MAP not answered */
@@ -57,6 +57,7 @@ struct shmem {
 
 	int sock;			/* requests to the front-end; -1: none */
 	bool reply_ack;			/* it was negotiated: every request is answered */
+	bool send_fd;			/* it was negotiated: MAP can be sent at all */
 	struct shmem_request *first, **end;	/* unanswered, in order; sent ones come first */
 	struct shmem_request *unsent;	/* the first of those that wait to be sent, or NULL */
 	unsigned int nsent, npending;	/* sent and unanswered; unanswered */
@@ -76,7 +77,7 @@ void shmem_destroy(struct shmem *shmem);
 void shmem_get_config(const struct shmem *shmem, struct vhost_user_shmem_config *config);
 
 /* Take over the socket for requests. Refused (-1) while requests are under way on another. */
-int shmem_set_socket(struct shmem *shmem, int sock, bool reply_ack);
+int shmem_set_socket(struct shmem *shmem, int sock, uint64_t protocol_features);
 void shmem_close_socket(struct shmem *shmem);
 
 /*
@@ -86,6 +87,9 @@ void shmem_close_socket(struct shmem *shmem);
 int shmem_map_all(struct shmem *shmem);
 int shmem_unmap_all(struct shmem *shmem);
 
+/* Can the front-end be asked, and will it answer? */
+bool shmem_can_send(const struct shmem *shmem);
+
 /* Is this a range of the region in which nothing is or will be mapped, and no buffer is to be? */
 bool shmem_is_free(const struct shmem *shmem, uint64_t offset, uint64_t size);
 
@@ -94,7 +98,7 @@ bool shmem_is_free(const struct shmem *shmem, uint64_t offset, uint64_t size);
  * socket there. NULL: out of memory, or failed is set.
  */
 struct shmem_mapping *shmem_map(struct shmem *shmem, const struct shmem_mapping *what);
-/* Ask it to unmap a range that is SHMEM_MAPPED. */
+/* Ask it to unmap a range that it has been asked to map. */
 int shmem_unmap(struct shmem *shmem, struct shmem_mapping *mapping);
 /* Have it unmapped, whatever its state; the owner is not told. */
 void shmem_abandon(struct shmem *shmem, struct shmem_mapping *mapping);
