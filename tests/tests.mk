@@ -57,6 +57,7 @@ EMU_FILES = $(CONFORMANCE) $(HEAPS) $(GUEST_FILES) $(B)/userspace/dmapat-gpu-pro
 -include tests/debug/debug.mk
 -include tests/linux/linux.mk
 -include tests/fuzz/fuzz.mk
+-include tests/gpu/gpu.mk
 
 EMU_RUN = KVER=$(KVER) BUILD=$(B) tests/emu/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)')
 

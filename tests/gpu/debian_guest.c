@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A Debian 13 guest and its console; see debian_guest.h. */
+#include "debian_guest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "lib/ktap.h"
+
+#define MAX_ARGS	40
+/* Of a process's time limit: all is emulated twice over */
+#define WAITS		5
+
+/* The second part leaves out what takes long when it is emulated twice over, and is not looked at. */
+static const char cmdline[] = "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=no "
+	"mitigations=off cryptomgr.notests systemd.mask=getty-static.service "
+	"initcall_blacklist=load_system_certificate_list,jent_mod_init,init_ima,init_evm";
+
+/* As a boot loader does: out of the guest's disk, into where the VMM finds them. */
+static void take_kernel(void)
+{
+	test_assert(mount(DEBIAN_GUEST_DISK, "/mnt", "ext4", MS_RDONLY, NULL) == 0);
+	test_assert(system("cp /mnt/vmlinuz /mnt/initrd.img /tmp") == 0);
+	test_assert(umount("/mnt") == 0);
+}
+
+void debian_guest_start(struct debian_guest *guest, const char *const *options)
+{
+	static const char *const fixed[] = {
+		DEBIAN_GUEST_VMM, "run", "--memory", "1G", "--console", "-",
+		"--kernel", "/tmp/vmlinuz", "--initrd", "/tmp/initrd.img",
+		"--cmdline", cmdline,
+		"--device", "virtio-blk,file=" DEBIAN_GUEST_DISK,
+	};
+	const char *argv[MAX_ARGS];
+	size_t n = sizeof(fixed) / sizeof(fixed[0]);
+
+	memcpy(argv, fixed, sizeof(fixed));
+	while (*options && n < MAX_ARGS - 1)
+		argv[n++] = *options++;
+	test_assert(!*options);
+	argv[n] = NULL;
+	guest->commands = 0;
+	take_kernel();
+	process_start(&guest->vmm, argv);
+}
+
+static bool says(struct debian_guest *guest, const char *text, int waits)
+{
+	while (waits--)
+		if (process_says(&guest->vmm, text))
+			return true;
+	return false;
+}
+
+static bool type(struct debian_guest *guest, const char *text)
+{
+	size_t len = strlen(text);
+
+	return write(guest->vmm.in, text, len) == (ssize_t)len;
+}
+
+bool debian_guest_login(struct debian_guest *guest)
+{
+	return says(guest, "guest login:", WAITS) && type(guest, "root\n") &&
+	       says(guest, "root@guest:~#", 1);
+}
+
+int debian_guest_run(struct debian_guest *guest, const char *command)
+{
+	char line[512], end[32];
+	const char *at;
+	int status;
+
+	guest->commands++;
+	/* The command's echo must not look like its end; the end must be the last to come. */
+	snprintf(line, sizeof(line), "%s; echo \"=$?\" @\"\"end %u.\n", command, guest->commands);
+	snprintf(end, sizeof(end), " @end %u.", guest->commands);
+	if (!type(guest, line) || !says(guest, end, WAITS))
+		return -1;
+	for (at = strstr(guest->vmm.text, end); at > guest->vmm.text && *at != '='; at--)
+		;
+	return sscanf(at, "=%d", &status) == 1 ? status : -1;
+}
+
+int debian_guest_end(struct debian_guest *guest)
+{
+	int status = type(guest, "systemctl poweroff\n") ? process_end(&guest->vmm) : -1;
+
+	unlink("/tmp/vmlinuz");
+	unlink("/tmp/initrd.img");
+	return status;
+}
