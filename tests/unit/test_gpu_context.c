@@ -36,7 +36,7 @@ static void test_capset(void **state)
 	struct virtio_gpu_get_capset get = {
 		.hdr.type = VIRTIO_GPU_CMD_GET_CAPSET, .capset_id = 63,
 	};
-	struct virtio_gpu_heap_capset capset;
+	struct virtio_gpu_capset_heap capset;
 
 	(void)state;
 	assert_int_equal(ask(info), VIRTIO_GPU_RESP_OK_CAPSET_INFO);

@@ -46,7 +46,7 @@ static void heap_close(void)
 
 static size_t heap_capset(void *data, size_t len)
 {
-	struct virtio_gpu_heap_capset capset = {
+	struct virtio_gpu_capset_heap capset = {
 		.version = VIRTIO_GPU_HEAP_VERSION,
 		.memtypes = heap.memtypes,
 	};

@@ -26,7 +26,7 @@
 #define VIRTIO_GPU_HEAP_WB		6u
 
 /* The capset's data. */
-struct virtio_gpu_heap_capset {
+struct virtio_gpu_capset_heap {
 	__le32 version;		/* VIRTIO_GPU_HEAP_VERSION */
 	__le32 memtypes;	/* bits: 1 << VIRTIO_GPU_HEAP_* that the host has */
 };
