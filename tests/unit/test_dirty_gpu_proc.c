@@ -24,6 +24,7 @@
 #include "vmm/dirty_source.h"
 #include "vmm/dirty_vhost.h"
 #include "vmm/frontend.h"
+#include "vmm/gpu_proc.h"
 
 #define NUM		8u
 #define PAGES		(FAKE_RAM / 4096)
@@ -38,7 +39,7 @@ struct world {
 	struct fake fake;
 	struct frontend *fe;
 	struct frontend *gpus[1];
-	struct gpu_option option;
+	struct frontend_client client;
 	struct dirty_source *s;
 	pid_t gpu;
 	int kick;
@@ -181,7 +182,7 @@ static int setup(void **state)
 		return -1;
 	started = false;
 	fake_create(&w->fake);
-	w->option = (struct gpu_option) { .socket = (char *)"test", .offset = GPU_OFFSET_AUTO };
+	gpu_proc__client(&w->client, on_started);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
 	w->gpu = fork();
 	assert_true(w->gpu >= 0);
@@ -190,8 +191,8 @@ static int setup(void **state)
 		run_gpu_proc(sv[1]);
 	}
 	close(sv[1]);
-	assert_int_equal(frontend__create(&w->fe, &w->fake.vm, w->fake.loop, 0, &w->option,
-					  on_started), 0);
+	assert_int_equal(frontend__create(&w->fe, &w->fake.vm, w->fake.loop, &w->client, "test",
+					  FRONTEND_OFFSET_AUTO, NULL), 0);
 	w->gpus[0] = w->fe;
 	w->fake.vm.gpus = w->gpus;
 	w->fake.vm.nr_gpus = 1;

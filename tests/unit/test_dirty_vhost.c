@@ -230,7 +230,7 @@ static void test_start_behind_stop(void **state)
 		expect(b, VHOST_USER_SET_FEATURES);
 		begin(&c, s, START);
 		/* It has been asked for, and has to wait. */
-		while (!b->fe->queued)
+		while (!b->fe->log_job.queued)
 			assert_int_equal(loop__run_once(b->fake.loop, 1), 0);
 		reply_u64(b, i);
 		if (i)

@@ -31,8 +31,10 @@ static void test_info(void **state)
 {
 	struct buffer a = { .name = "first", .offset = 0x1000, .size = 0x2000, .map_info = 1 };
 	struct buffer b = { .name = "second", .offset = 0x100000, .size = 0x1000, .map_info = 3 };
-	struct window win = { .gpa = 4ULL << 30, .size = 1 << 30, .buffers = { &a, &b },
+	struct buffer *buffers[BOOT_INFO_MAX_BUFFERS + 1] = { &a, &b };
+	struct window win = { .gpa = 4ULL << 30, .size = 1 << 30, .buffers = buffers,
 			      .nr_buffers = 2 };
+	unsigned int i;
 	struct boot_info info;
 	struct error err = { 0 };
 
@@ -54,6 +56,16 @@ static void test_info(void **state)
 	assert_string_equal(info.buffers[1].name, "second");
 	assert_int_equal(info.buffers[1].map_info, 3);
 	assert_int_equal(info.buffers[2].size, 0);
+
+	/* One more than the page has room for: the first are listed, and it is said. */
+	for (; win.nr_buffers < BOOT_INFO_MAX_BUFFERS + 1; win.nr_buffers++)
+		buffers[win.nr_buffers] = &b;
+	capture_begin();
+	assert_int_equal(boot__info(&info, 64 << 20, &win, 2, "", &err), 0);
+	assert_logged(capture_end(), "lists the first 64 of 65 buffers");
+	assert_int_equal(info.nr_buffers, BOOT_INFO_MAX_BUFFERS);
+	for (i = 1; i < BOOT_INFO_MAX_BUFFERS; i++)
+		assert_string_equal(info.buffers[i].name, "second");
 }
 
 static void test_long_cmdline(void **state)

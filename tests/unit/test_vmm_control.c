@@ -14,8 +14,6 @@
 struct test {
 	struct fake fake;
 	struct frontend gpu;
-	struct frontend *gpus[1];
-	struct gpu_option gpu_option;
 	char dir[32];
 	char path[64];
 	int fds_before;
@@ -30,11 +28,7 @@ static int setup(void **state)
 		return -1;
 	t->fds_before = count_fds();
 	fake_create(&t->fake);
-	t->gpu_option.socket = (char *)"gpu.sock";
-	t->gpu.option = &t->gpu_option;
-	t->gpus[0] = &t->gpu;
-	t->fake.vm.gpus = t->gpus;
-	t->fake.vm.nr_gpus = 1;
+	t->gpu.socket = "gpu.sock";
 	t->fake.vm.launched = true;
 	strcpy(t->dir, "/tmp/dmapat-test-XXXXXX");
 	if (!mkdtemp(t->dir))
@@ -272,7 +266,7 @@ static void test_cont_checks_types(void **state)
 	struct buffer *buf;
 
 	strcpy(fake_name, "front");
-	assert_int_equal(window__map(&t->fake.vm, 0, fake_dmabuf(4096), 0, 0, 4096, &buf, &err), 0);
+	assert_int_equal(window__map(&t->fake.vm, &t->gpu, fake_dmabuf(4096), 0, 0, 4096, &buf, &err), 0);
 	assert_done(t, "{\"execute\":\"cont\"}");
 	assert_done(t, "{\"execute\":\"stop\"}");
 	fake_answers.host = DMABUF_MEMTYPE_WB;
@@ -321,7 +315,7 @@ static void test_query_memtype(void **state)
 
 	assert_int_equal(pwrite(fd, "\x01\x23\x45\x67\x89\xab\xcd\xef", 8, 4096), 8);
 	strcpy(fake_name, "front");
-	assert_int_equal(window__map(&t->fake.vm, 0, fd, 4096, 0x5000, 4096, &buf, &err), 0);
+	assert_int_equal(window__map(&t->fake.vm, &t->gpu, fd, 4096, 0x5000, 4096, &buf, &err), 0);
 	answer = run(t, "{\"execute\":\"query-memtype\"}");
 	b = cJSON_GetObjectItemCaseSensitive(answer, "return");
 	b = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(b, "buffers"), 0);

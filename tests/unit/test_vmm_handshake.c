@@ -273,41 +273,37 @@ static void on_other_started(struct frontend *fe, int result, const struct error
 
 static void test_regions_are_packed(void **state)
 {
-	struct gpu_option other_option = { .socket = (char *)"other", .offset = 0x10000 };
+	struct frontend_client client;
 	struct backend *b = *state;
 	struct frontend *other;
 
-	assert_int_equal(frontend__create(&other, &b->fake.vm, b->fake.loop, 1, &other_option,
-					  on_other_started), 0);
+	gpu_proc__client(&client, on_other_started);
+	assert_int_equal(frontend__create(&other, &b->fake.vm, b->fake.loop, &client, "other",
+					  0x10000, NULL), 0);
 	other->region_offset = 0x10000;
 	other->region_size = 0x20000;
-	b->gpus[1] = other;
-	b->fake.vm.nr_gpus = 2;
 	handshake(b, 6);
 	assert_true(b->fe->region_offset == 0x30000);
 	frontend__destroy(other);
-	b->fake.vm.nr_gpus = 1;
 }
 
 static void test_regions_overlap(void **state)
 {
-	struct gpu_option other_option = { .socket = (char *)"other", .offset = 0x10000 };
+	struct frontend_client client;
 	struct backend *b = *state;
 	struct frontend *other;
 
-	assert_int_equal(frontend__create(&other, &b->fake.vm, b->fake.loop, 1, &other_option,
-					  on_other_started), 0);
+	gpu_proc__client(&client, on_other_started);
+	assert_int_equal(frontend__create(&other, &b->fake.vm, b->fake.loop, &client, "other",
+					  0x10000, NULL), 0);
 	other->region_offset = 0x10000;
 	other->region_size = 0x20000;
-	b->gpus[1] = other;
-	b->fake.vm.nr_gpus = 2;
-	b->option.offset = 0x2f000;
+	b->fe->offset = 0x2f000;
 	handshake(b, 5);
 	take(b, VHOST_USER_GET_SHMEM_CONFIG);
 	reply_config(b, 1, FRONTEND_SHMID_HOST_VISIBLE, REGION);
 	assert_failed(EEXIST, "overlaps that of other");
 	frontend__destroy(other);
-	b->fake.vm.nr_gpus = 1;
 }
 
 static void run_until_started(struct backend *b)
@@ -324,9 +320,9 @@ static void test_connect_fails(void **state)
 	struct backend *b = *state;
 
 	frontend__destroy(b->fe);
-	assert_int_equal(frontend__create(&b->fe, &b->fake.vm, b->fake.loop, 0, &b->option,
-					  on_started), 0);
-	b->option.socket = (char *)"/nonexistent/gpu.sock";
+	assert_int_equal(frontend__create(&b->fe, &b->fake.vm, b->fake.loop, &b->client, "test",
+					  FRONTEND_OFFSET_AUTO, NULL), 0);
+	b->fe->socket = "/nonexistent/gpu.sock";
 	b->fake.options.gpu_timeout_ms = 30;
 	frontend__start(b->fe);
 	run_until_started(b);
@@ -334,7 +330,7 @@ static void test_connect_fails(void **state)
 
 	memset(longpath, 'a', sizeof(longpath));
 	longpath[sizeof(longpath) - 1] = '\0';
-	b->option.socket = longpath;
+	b->fe->socket = longpath;
 	b->fe->state = FRONTEND_IDLE;
 	started_calls = 0;
 	frontend__start(b->fe);
@@ -352,10 +348,10 @@ static void test_connect_later(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/gpu.sock", dir);
 	frontend__destroy(b->fe);
-	assert_int_equal(frontend__create(&b->fe, &b->fake.vm, b->fake.loop, 0, &b->option,
-					  on_started), 0);
+	assert_int_equal(frontend__create(&b->fe, &b->fake.vm, b->fake.loop, &b->client, "test",
+					  FRONTEND_OFFSET_AUTO, NULL), 0);
 	b->gpus[0] = b->fe;
-	b->option.socket = addr.sun_path;
+	b->fe->socket = addr.sun_path;
 	frontend__start(b->fe);
 	assert_int_equal(b->fe->state, FRONTEND_CONNECTING);
 

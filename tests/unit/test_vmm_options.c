@@ -2,6 +2,8 @@
 /* Options of dmapat-vmm run: what is taken, what is refused, and with which words. */
 #include "unit/vmm_fake.h"
 
+#include "vmm/frontend.h"
+
 #define MAX_ARGS	40
 
 static enum options_result parse(struct options *opts, struct error *err, const char *line)
@@ -65,7 +67,7 @@ static void test_all(void **state)
 	assert_int_equal(r, OPTIONS_OK);
 	assert_int_equal(opts.nr_gpus, 2);
 	assert_string_equal(opts.gpus[0].socket, "/a");
-	assert_true(opts.gpus[0].offset == GPU_OFFSET_AUTO);
+	assert_true(opts.gpus[0].offset == FRONTEND_OFFSET_AUTO);
 	assert_string_equal(opts.gpus[1].socket, "/b");
 	assert_int_equal(opts.gpus[1].offset, 16 << 20);
 	assert_int_equal(opts.gpu_timeout_ms, 5);
@@ -118,6 +120,14 @@ static void test_refused(void **state)
 		{ "--payload p --gpu-proc a,offset=x", "only ,offset=SIZE" },
 		{ "--payload p --gpu-proc a,offset=5", "not page aligned" },
 		{ "--payload p --gpu-timeout 0", "not between" },
+		{ "--kernel k --device vhost-user-fs,tag=t", "socket=VALUE is needed" },
+		{ "--kernel k --device vhost-user-fs,socket=s", "tag=VALUE is needed" },
+		{ "--kernel k --device vhost-user-fs,socket=s,tag=", "tag=: KEY=VALUE is wanted" },
+		{ "--kernel k --device vhost-user-gpu", "socket=VALUE is needed" },
+		{ "--kernel k --device vhost-user-gpu,socket=s,tag=t", "has no option tag" },
+		{ "--kernel k --device vhost-user-gpu,socket=s --device vhost-user-gpu,socket=t",
+		  "the window is the BAR of one" },
+		{ "--kernel k --device vhost-user-gpu,socket=s --gpu-proc t", "no --gpu-proc" },
 		{ "--payload p --dirty-log no", "neither auto nor ring nor bitmap" },
 		{ "--payload p --dirty-ring 1000", "not between" },
 		{ "--payload p --dirty-ring 5000", "not a power of two" },

@@ -15,6 +15,7 @@
 #include "fdmsg.h"
 #include "unit/capture.h"
 #include "vmm/frontend.h"
+#include "vmm/gpu_proc.h"
 
 #define REGION		(8ULL << 20)
 #define WAIT_MS		5000
@@ -36,7 +37,7 @@ struct backend {
 	struct fake fake;
 	struct frontend *fe;
 	struct frontend *gpus[4];
-	struct gpu_option option;
+	struct frontend_client client;
 	int main;		/* our ends */
 	int requests;		/* -1 until SET_BACKEND_REQ_FD */
 	struct vhost_user_msg last;	/* the request taken last */
@@ -68,12 +69,13 @@ static inline int backend_setup(void **state)
 	started_calls = 0;
 	started_error[0] = '\0';
 	fake_create(&b->fake);
-	b->option = (struct gpu_option) { .socket = (char *)"test", .offset = GPU_OFFSET_AUTO };
+	gpu_proc__client(&b->client, on_started);
 	b->requests = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return -1;
 	b->main = sv[1];
-	if (frontend__create(&b->fe, &b->fake.vm, b->fake.loop, 0, &b->option, on_started) < 0)
+	if (frontend__create(&b->fe, &b->fake.vm, b->fake.loop, &b->client, "test",
+			     FRONTEND_OFFSET_AUTO, NULL) < 0)
 		return -1;
 	b->gpus[0] = b->fe;
 	b->fake.vm.gpus = b->gpus;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log.h"
 #include "vmm/linux_boot.h"
 #include "vmm/loader.h"
 #include "vmm/options.h"
@@ -28,19 +29,22 @@
 
 _Static_assert(BOOT_PD_GPA + BOOT_NR_PD * VMM_PAGE_SIZE <= BOOT_INFO_GPA, "page tables");
 _Static_assert(BOOT_INFO_GPA + sizeof(struct boot_info) <= BOOT_STACK_GPA - 0x4000, "stack");
-_Static_assert(sizeof(((struct boot_info *)0)->buffers) / sizeof(struct boot_info_buffer) ==
-	       WINDOW_MAX_BUFFERS, "buffers");
 _Static_assert(sizeof(((struct boot_info_buffer *)0)->name) == BUFFER_NAME_MAX, "names");
 
 int boot__info(struct boot_info *info, uint64_t ram_size, const struct window *win,
 	       unsigned int nr_vcpus, const char *cmdline, struct error *err)
 {
-	unsigned int i;
+	unsigned int i, nr = win->nr_buffers;
 
 	if (strlen(cmdline) >= sizeof(info->cmdline))
 		return error__set(err, E2BIG, "command line of %zu bytes, %zu fit", strlen(cmdline),
 				  sizeof(info->cmdline) - 1);
 
+	if (nr > BOOT_INFO_MAX_BUFFERS) {
+		log_warn("the boot information lists the first %u of %u buffers",
+			 BOOT_INFO_MAX_BUFFERS, nr);
+		nr = BOOT_INFO_MAX_BUFFERS;
+	}
 	*info = (struct boot_info) {
 		.magic = BOOT_INFO_MAGIC,
 		.version = BOOT_INFO_VERSION,
@@ -49,10 +53,10 @@ int boot__info(struct boot_info *info, uint64_t ram_size, const struct window *w
 		.window_gpa = win->gpa,
 		.window_size = win->size,
 		.nr_vcpus = nr_vcpus,
-		.nr_buffers = win->nr_buffers,
+		.nr_buffers = nr,
 	};
 	snprintf(info->cmdline, sizeof(info->cmdline), "%s", cmdline);
-	for (i = 0; i < win->nr_buffers; i++) {
+	for (i = 0; i < nr; i++) {
 		const struct buffer *buf = win->buffers[i];
 
 		info->buffers[i] = (struct boot_info_buffer) {
@@ -123,6 +127,17 @@ static int boot__payload(struct vm *vm, struct vcpu_entry *entry, struct error *
 	return r;
 }
 
+static int boot__linux(struct vm *vm, struct vcpu_entry *entry, struct error *err)
+{
+	unsigned int i;
+	int r;
+
+	r = linux_boot__prepare(vm, entry, err);
+	for (i = 0; !r && i < vm->nr_vcpus; i++)
+		r = vcpu__set_mtrrs(&vm->vcpus[i], err);
+	return r;
+}
+
 int boot__prepare(struct vm *vm, struct error *err)
 {
 	struct vcpu_entry entry = { 0 };
@@ -130,7 +145,7 @@ int boot__prepare(struct vm *vm, struct error *err)
 
 	r = boot__tables(&vm->ram, &entry, err);
 	if (!r)
-		r = vm->options->kernel ? linux_boot__prepare(vm, &entry, err) :
+		r = vm->options->kernel ? boot__linux(vm, &entry, err) :
 					  boot__payload(vm, &entry, err);
 	return r < 0 ? r : vcpu__set_entry(&vm->vcpus[0], &entry, err);
 }

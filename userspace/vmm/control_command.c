@@ -128,7 +128,7 @@ static cJSON *control_command__buffer(struct vm *vm, const struct buffer *buf, u
 	cJSON_AddStringToObject(out, "name", buf->name);
 	cJSON_AddNumberToObject(out, "index", index);
 	cJSON_AddStringToObject(out, "exporter", buf->exporter);
-	cJSON_AddStringToObject(out, "gpu-proc", vm->gpus[buf->gpu]->option->socket);
+	cJSON_AddStringToObject(out, "gpu-proc", buf->owner->socket);
 	cJSON_AddNumberToObject(out, "gpa", vm->window.gpa + buf->offset);
 	cJSON_AddNumberToObject(out, "offset", buf->offset);
 	cJSON_AddNumberToObject(out, "size", buf->size);

@@ -15,13 +15,16 @@ struct device_type {
 	int (*create)(struct virtio_device **out, struct vm *vm, const struct device_option *opt,
 		      struct error *err);
 	const char *keys[4];
+	unsigned int nr_needed;		/* the first so many of them */
 };
 
 static const struct device_type types[] = {
-	{ "virtio-blk", virtio_blk__create, { "file", "readonly" } },
-	{ "virtio-rng", virtio_rng__create, { NULL } },
-	{ "virtio-console", virtio_console__create, { "socket" } },
-	{ "virtio-net", virtio_net__create, { "tap", "fd", "mac" } },
+	{ "virtio-blk", virtio_blk__create, { "file", "readonly" }, 0 },
+	{ "virtio-rng", virtio_rng__create, { NULL }, 0 },
+	{ "virtio-console", virtio_console__create, { "socket" }, 0 },
+	{ "virtio-net", virtio_net__create, { "tap", "fd", "mac" }, 0 },
+	{ "vhost-user-fs", virtio_vhost_fs__create, { "socket", "tag" }, 2 },
+	{ "vhost-user-gpu", virtio_vhost_gpu__create, { "socket" }, 1 },
 };
 
 static const struct device_type *find_type(const char *name)
@@ -68,6 +71,7 @@ int device_option__parse(struct device_option *opt, const char *arg, struct erro
 {
 	const struct device_type *type;
 	char *next, *text;
+	unsigned int i;
 	int r = 0;
 
 	*opt = (struct device_option) { .text = strdup(arg) };
@@ -78,7 +82,7 @@ int device_option__parse(struct device_option *opt, const char *arg, struct erro
 	type = find_type(opt->name);
 	if (!type) {
 		r = error__set(err, EINVAL,
-			       "--device %s: not one of virtio-blk, virtio-rng, virtio-console, virtio-net",
+			       "--device %s: not one of virtio-blk, virtio-rng, virtio-console, virtio-net, vhost-user-fs, vhost-user-gpu",
 			       opt->name);
 		device_option__free(opt);
 		return r;
@@ -86,6 +90,11 @@ int device_option__parse(struct device_option *opt, const char *arg, struct erro
 	while (!r && next) {
 		text = strsep(&next, ",");
 		r = add_key(opt, type, text, err);
+	}
+	for (i = 0; !r && i < type->nr_needed; i++) {
+		if (!device_option__get(opt, type->keys[i]))
+			r = error__set(err, EINVAL, "--device %s: %s=VALUE is needed", opt->name,
+				       type->keys[i]);
 	}
 	if (r < 0)
 		device_option__free(opt);

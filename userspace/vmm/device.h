@@ -25,7 +25,7 @@ struct device_option {
 	const char *values[DEVICE_MAX_KEYS];
 };
 
-/* -EINVAL unknown device or key, a key twice, no value. */
+/* -EINVAL unknown device or key, a key twice or missing, no value. */
 int device_option__parse(struct device_option *opt, const char *arg, struct error *err);
 void device_option__free(struct device_option *opt);
 /* The value of @key, or NULL. */

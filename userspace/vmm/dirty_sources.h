@@ -12,7 +12,7 @@
 #include "vmm/dirty_source.h"
 #include "vmm/error.h"
 
-#define DIRTY_SOURCES_MAX	128	/* 64 buffers, gpu-procs, vCPUs, devices */
+#define DIRTY_SOURCES_MAX	128	/* the buffers of a migration, gpu-procs, vCPUs, devices */
 
 struct dirty_sources {
 	struct dirty_sink counter;		/* what the sources are given */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vhost-user front-end: connection, sockets, deadlines; see frontend.h. */
+/* vhost-user front-end: connection, sockets, deadlines, jobs; see frontend.h. */
 #include "vmm/frontend.h"
 
 #include <cjson/cJSON.h>
@@ -24,7 +24,6 @@
 
 #define FRONTEND_RETRY_MS	50	/* between attempts to connect */
 #define FRONTEND_MESSAGE_MS	1000	/* for a message that has begun */
-#define FRONTEND_MAX_REQUESTS	(4 * WINDOW_MAX_BUFFERS)	/* that a start may take */
 
 static int64_t frontend__now_ms(void)
 {
@@ -37,6 +36,11 @@ static int64_t frontend__now_ms(void)
 void frontend__set_deadline(struct frontend *fe)
 {
 	fe->deadline_ms = frontend__now_ms() + fe->vm->options->gpu_timeout_ms;
+}
+
+bool frontend__has(const struct frontend *fe, unsigned int protocol_feature)
+{
+	return fe->protocol_features >> protocol_feature & 1;
 }
 
 static void frontend__close(struct frontend *fe, struct loop_handler *h)
@@ -57,6 +61,51 @@ static void frontend__disconnect(struct frontend *fe)
 	fe->backend_peer = -1;
 }
 
+/* Take the first job off and tell its owner, who may run it again at once. */
+static void frontend__finish_job(struct frontend *fe, int result, const struct error *err)
+{
+	struct frontend_job *job = fe->jobs;
+
+	fe->jobs = job->next;
+	job->queued = false;
+	job->done(fe, job, result, err);
+}
+
+void frontend__job_done(struct frontend *fe)
+{
+	fe->finishing = true;
+	frontend__finish_job(fe, 0, NULL);
+	fe->finishing = false;
+	if (fe->jobs)
+		frontend__script_begin(fe, fe->jobs->script);
+}
+
+void frontend__run(struct frontend *fe, struct frontend_job *job)
+{
+	struct frontend_job **last = &fe->jobs;
+	struct error err;
+
+	if (fe->state != FRONTEND_READY) {
+		error__set(&err, ENOTCONN, "the back-end has gone");
+		job->done(fe, job, -ENOTCONN, &err);
+		return;
+	}
+	while (*last)
+		last = &(*last)->next;
+	*last = job;
+	job->next = NULL;
+	job->queued = true;
+	if (fe->jobs == job && !fe->finishing)
+		frontend__script_begin(fe, job->script);
+}
+
+/* The first ended over it; those behind it have not begun, and what comes of them does not. */
+static void frontend__drop_jobs(struct frontend *fe, int errnum, const struct error *err)
+{
+	for (; fe->jobs; errnum = ENOTCONN)
+		frontend__finish_job(fe, -errnum, err);
+}
+
 void frontend__fail(struct frontend *fe, int errnum, const char *fmt, ...)
 {
 	enum frontend_state state = fe->state;
@@ -67,7 +116,7 @@ void frontend__fail(struct frontend *fe, int errnum, const char *fmt, ...)
 
 	if (state == FRONTEND_DEAD)
 		return;
-	n = snprintf(err.msg, sizeof(err.msg), "gpu-proc %s: ", fe->option->socket);
+	n = snprintf(err.msg, sizeof(err.msg), "%s %s: ", fe->client->name, fe->socket);
 	if (n >= 0 && (size_t)n < sizeof(err.msg)) {
 		va_start(ap, fmt);
 		vsnprintf(err.msg + n, sizeof(err.msg) - n, fmt, ap);
@@ -75,10 +124,10 @@ void frontend__fail(struct frontend *fe, int errnum, const char *fmt, ...)
 	}
 	fe->state = FRONTEND_DEAD;
 	frontend__disconnect(fe);
-	frontend__log_answered(fe, -errnum, &err);
+	frontend__drop_jobs(fe, errnum, &err);
 
 	if (state != FRONTEND_READY) {
-		fe->started(fe, -errnum, &err);
+		fe->client->started(fe, -errnum, &err);
 		return;
 	}
 	/*
@@ -87,9 +136,11 @@ void frontend__fail(struct frontend *fe, int errnum, const char *fmt, ...)
 	 */
 	log_error("%s; its buffers stay mapped", err.msg);
 	data = cJSON_CreateObject();
-	cJSON_AddStringToObject(data, "socket", fe->option->socket);
+	cJSON_AddStringToObject(data, "socket", fe->socket);
 	cJSON_AddStringToObject(data, "reason", err.msg);
-	control__event(fe->vm->control, "GPU_DISCONNECTED", data);
+	control__event(fe->vm->control, fe->client->gone_event, data);
+	if (fe->client->gone)
+		fe->client->gone(fe, &err);
 }
 
 /* One message of the back-end's requests. False when the connection is over. */
@@ -104,8 +155,9 @@ static bool frontend__read_backend(struct frontend *fe)
 		return false;
 	}
 	/* Or a back-end that never stops asking would keep the guest from starting. */
-	if (fe->state != FRONTEND_READY && ++fe->nr_requests > FRONTEND_MAX_REQUESTS)
-		frontend__fail(fe, EPROTO, "more than %d requests at start", FRONTEND_MAX_REQUESTS);
+	if (fe->state != FRONTEND_READY && ++fe->nr_requests > FRONTEND_START_REQUESTS)
+		frontend__fail(fe, EPROTO, "more than %d requests at start",
+			       FRONTEND_START_REQUESTS);
 	else
 		frontend__shmem_request(fe, &msg);
 	fdmsg_close_fds(&msg);
@@ -159,9 +211,9 @@ static void frontend__on_main(struct loop_handler *h, uint32_t events)
 	fdmsg_close_fds(&msg);
 }
 
-int frontend__create(struct frontend **out, struct vm *vm, struct loop *loop, unsigned int index,
-		     const struct gpu_option *option,
-		     void (*started)(struct frontend *, int, const struct error *))
+int frontend__create(struct frontend **out, struct vm *vm, struct loop *loop,
+		     const struct frontend_client *client, const char *socket, uint64_t offset,
+		     void *opaque)
 {
 	struct frontend *fe;
 
@@ -169,23 +221,36 @@ int frontend__create(struct frontend **out, struct vm *vm, struct loop *loop, un
 	if (!fe)
 		return -ENOMEM;
 	*fe = (struct frontend) {
-		.vm = vm, .loop = loop, .index = index, .option = option, .started = started,
+		.vm = vm, .loop = loop, .client = client, .socket = socket, .offset = offset,
+		.opaque = opaque, .next = vm->frontends,
 		.main = { .fd = -1, .ready = frontend__on_main },
 		.backend = { .fd = -1, .ready = frontend__on_backend },
 		.backend_peer = -1, .log_fd = -1,
+		.driver_features = FRONTEND_FEATURES_NEEDED,
 	};
+	frontend__init_log(fe);
+	vm->frontends = fe;
 	*out = fe;
 	return 0;
 }
 
 void frontend__destroy(struct frontend *fe)
 {
+	struct frontend **at;
+	struct error err;
+
 	if (!fe)
 		return;
 	/* What was posted for it is done while it is there. */
 	loop__flush(fe->loop);
+	fe->state = FRONTEND_DEAD;
 	frontend__disconnect(fe);
+	error__set(&err, ECANCELED, "the VM ends");
+	frontend__drop_jobs(fe, ECANCELED, &err);
 	frontend__close_log(fe);
+	for (at = &fe->vm->frontends; *at != fe; at = &(*at)->next)
+		;
+	*at = fe->next;
 	free(fe);
 }
 
@@ -194,8 +259,8 @@ void frontend__attach(struct frontend *fe, int sock)
 	int pair[2];
 
 	fe->state = FRONTEND_HANDSHAKE;
-	fe->script = FRONTEND_SCRIPT_HANDSHAKE;
-	fe->step = 0;
+	fe->nr_requests = 0;
+	fe->config_changed = false;
 	fe->main.fd = sock;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		frontend__fail(fe, errno, "socketpair: %s", strerror(errno));
@@ -208,14 +273,14 @@ void frontend__attach(struct frontend *fe, int sock)
 		frontend__fail(fe, EIO, "epoll refuses its socket");
 		return;
 	}
-	frontend__script_send(fe);
+	frontend__script_begin(fe, FRONTEND_SCRIPT_HANDSHAKE);
 }
 
-/* Also while the gpu-proc is still starting: its socket may come later. */
+/* Also while the back-end is still starting: its socket may come later. */
 static void frontend__connect(struct frontend *fe)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	const char *path = fe->option->socket;
+	const char *path = fe->socket;
 	int sock, errnum;
 
 	if (strlen(path) >= sizeof(addr.sun_path)) {
@@ -251,7 +316,7 @@ int frontend__timeout_ms(const struct frontend *fe)
 {
 	int64_t left;
 
-	if (fe->state != FRONTEND_CONNECTING && fe->state != FRONTEND_HANDSHAKE && !fe->asking)
+	if (fe->state != FRONTEND_CONNECTING && fe->state != FRONTEND_HANDSHAKE && !fe->jobs)
 		return -1;
 	left = fe->deadline_ms - frontend__now_ms();
 	if (left < 0)
@@ -265,8 +330,29 @@ void frontend__tick(struct frontend *fe)
 {
 	if (fe->state == FRONTEND_CONNECTING)
 		frontend__connect(fe);
-	else if ((fe->state == FRONTEND_HANDSHAKE || fe->asking) &&
+	else if ((fe->state == FRONTEND_HANDSHAKE || fe->jobs) &&
 		 frontend__now_ms() >= fe->deadline_ms)
 		frontend__fail(fe, ETIMEDOUT, "no answer to %s for %u ms",
 			       frontend__step_name(fe), fe->vm->options->gpu_timeout_ms);
+}
+
+int frontends__timeout_ms(const struct vm *vm)
+{
+	const struct frontend *fe;
+	int timeout = -1, t;
+
+	for (fe = vm->frontends; fe; fe = fe->next) {
+		t = frontend__timeout_ms(fe);
+		if (t >= 0 && (timeout < 0 || t < timeout))
+			timeout = t;
+	}
+	return timeout;
+}
+
+void frontends__tick(struct vm *vm)
+{
+	struct frontend *fe;
+
+	for (fe = vm->frontends; fe; fe = fe->next)
+		frontend__tick(fe);
 }

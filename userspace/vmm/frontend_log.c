@@ -28,67 +28,58 @@ static bool frontend__can_log(const struct frontend *fe)
 	       fe->features & 1ULL << VHOST_F_LOG_ALL;
 }
 
-static void frontend__ask(struct frontend *fe, enum frontend_script script)
+/* In the loop's thread, as what follows. */
+static void frontend__log_answered(struct frontend *fe, struct frontend_job *job, int result,
+				   const struct error *err)
 {
-	fe->script = script;
-	fe->step = 0;
-	frontend__script_send(fe);
+	(void)job;
+	frontend__close_log(fe);
+	pthread_mutex_lock(&fe->vm->run_lock);
+	fe->answered = true;
+	fe->result = result;
+	if (err)
+		fe->why = *err;
+	pthread_cond_broadcast(&fe->vm->run_cond);
+	pthread_mutex_unlock(&fe->vm->run_lock);
 }
 
-/* In the loop's thread. */
 static void frontend__begin_log(void *arg)
 {
 	struct frontend *fe = arg;
 	struct error err = { "" };
 
-	/* The log of the last migration is being switched off: after that. */
-	fe->queued = fe->asking;
-	if (fe->queued)
-		return;
-	fe->asking = true;
-	fe->awaited = true;
-	if (fe->state != FRONTEND_READY) {
-		error__set(&err, ENOTCONN, "the back-end has gone");
-		frontend__log_answered(fe, -ENOTCONN, &err);
-	} else if (!frontend__can_log(fe)) {
+	if (fe->state == FRONTEND_READY && !frontend__can_log(fe)) {
 		error__set(&err, EOPNOTSUPP,
 			   "the back-end cannot log what it writes to guest memory (LOG_SHMFD, F_LOG_ALL)");
-		frontend__log_answered(fe, -EOPNOTSUPP, &err);
-	} else {
-		frontend__ask(fe, fe->wanted);
+		frontend__log_answered(fe, &fe->log_job, -EOPNOTSUPP, &err);
+	} else if (!fe->log_job.queued) {
+		frontend__run(fe, &fe->log_job);
 	}
 }
 
-/* In the loop's thread. */
+static void frontend__log_is_off(struct frontend *fe, struct frontend_job *job, int result,
+				 const struct error *err)
+{
+	(void)fe;
+	(void)job;
+	(void)result;
+	(void)err;
+}
+
 static void frontend__begin_log_off(void *arg)
 {
 	struct frontend *fe = arg;
 
-	if (fe->state != FRONTEND_READY || fe->asking)
-		return;
-	fe->asking = true;
-	fe->awaited = false;
-	frontend__ask(fe, FRONTEND_SCRIPT_LOG_OFF);
+	if (!fe->log_off_job.queued)
+		frontend__run(fe, &fe->log_off_job);
 }
 
-/* In the loop's thread. */
-void frontend__log_answered(struct frontend *fe, int result, const struct error *err)
+void frontend__init_log(struct frontend *fe)
 {
-	if (!fe->asking)
-		return;
-	fe->asking = false;
-	if (fe->awaited) {
-		frontend__close_log(fe);
-		pthread_mutex_lock(&fe->vm->run_lock);
-		fe->answered = true;
-		fe->result = result;
-		if (err)
-			fe->why = *err;
-		pthread_cond_broadcast(&fe->vm->run_cond);
-		pthread_mutex_unlock(&fe->vm->run_lock);
-	}
-	if (fe->queued)
-		frontend__begin_log(fe);
+	fe->log_job.done = frontend__log_answered;
+	fe->log_off_job = (struct frontend_job) {
+		.script = FRONTEND_SCRIPT_LOG_OFF, .done = frontend__log_is_off,
+	};
 }
 
 void frontend__log_off(struct frontend *fe)
@@ -112,7 +103,7 @@ int frontend__log(struct frontend *fe, enum frontend_script script, int log_fd,
 	pthread_mutex_unlock(&vm->run_lock);
 	if (exiting)
 		return error__set(err, ECANCELED, "the VM ends");
-	fe->wanted = script;
+	fe->log_job.script = script;
 	fe->log_size = log_size;
 	/* The loop's own: nobody knows when it is done with it if the VM ends. */
 	if (log_fd >= 0) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Requests of a gpu-proc: buffers come into the window and go. Each is answered by
- * 0 or an errno, and a buffer that is refused before the guest runs ends the start.
+ * Requests of a back-end: buffers come into the window and go, its configuration changes.
+ * Each is answered by 0 or an errno, and one that is refused before the back-end is ready
+ * ends the start.
  */
 #include "vmm/frontend.h"
 
@@ -54,7 +55,7 @@ static int frontend__map(struct frontend *fe, struct vhost_user_msg *msg, struct
 				  m->flags, VHOST_USER_MMAP_RW);
 	fd = msg->fds[0];
 	msg->fds[0] = -1;
-	r = window__map(fe->vm, fe->index, fd, m->fd_offset, fe->region_offset + m->shm_offset,
+	r = window__map(fe->vm, fe, fd, m->fd_offset, fe->region_offset + m->shm_offset,
 			m->len, &buf, err);
 	if (r < 0)
 		return r;
@@ -73,10 +74,25 @@ static int frontend__unmap(struct frontend *fe, struct vhost_user_msg *msg, stru
 	r = frontend__check_mmap(fe, msg, 0, err);
 	if (r < 0)
 		return r;
-	r = window__unmap(fe->vm, fe->index, fe->region_offset + m->shm_offset, m->len, err);
+	r = window__unmap(fe->vm, fe, fe->region_offset + m->shm_offset, m->len, err);
 	if (r == 0)
 		fe->nr_buffers--;
 	return r;
+}
+
+static int frontend__config_change(struct frontend *fe, const struct vhost_user_msg *msg,
+				   struct error *err)
+{
+	if (!fe->client->config_changed || !frontend__has(fe, VHOST_USER_PROTOCOL_F_CONFIG))
+		return error__set(err, EOPNOTSUPP, "its configuration was not asked for");
+	if (msg->hdr.size || msg->nfds)
+		return error__set(err, EPROTO, "%" PRIu32 " bytes of payload and %u fds, 0 wanted",
+				  msg->hdr.size, msg->nfds);
+	if (fe->state == FRONTEND_READY)
+		fe->client->config_changed(fe);
+	else
+		fe->config_changed = true;
+	return 0;
 }
 
 /* False when it cannot be sent: the connection has failed. */
@@ -122,6 +138,10 @@ void frontend__shmem_request(struct frontend *fe, struct vhost_user_msg *msg)
 		what = "SHMEM_UNMAP";
 		r = frontend__unmap(fe, msg, &err);
 		break;
+	case VHOST_USER_BACKEND_CONFIG_CHANGE_MSG:
+		what = "CONFIG_CHANGE_MSG";
+		r = frontend__config_change(fe, msg, &err);
+		break;
 	default:
 		what = "request";
 		r = error__set(&err, EOPNOTSUPP, "%" PRIu32 " is not supported", msg->hdr.request);
@@ -134,9 +154,9 @@ void frontend__shmem_request(struct frontend *fe, struct vhost_user_msg *msg)
 		frontend__fail(fe, -r, "%s refused: %s", what, err.msg);
 		return;
 	}
-	log_error("gpu-proc %s: %s refused: %s", fe->option->socket, what, err.msg);
+	log_error("%s %s: %s refused: %s", fe->client->name, fe->socket, what, err.msg);
 	data = cJSON_CreateObject();
-	cJSON_AddStringToObject(data, "socket", fe->option->socket);
+	cJSON_AddStringToObject(data, "socket", fe->socket);
 	cJSON_AddStringToObject(data, "reason", err.msg);
-	control__event(fe->vm->control, "GPU_REQUEST_REFUSED", data);
+	control__event(fe->vm->control, fe->client->refused_event, data);
 }

@@ -209,7 +209,8 @@ int linux_boot__prepare(struct vm *vm, struct vcpu_entry *entry, struct error *e
 			error__set(err, -r, "kernel %s: %s", opts->kernel, why.msg);
 	}
 	if (!r)
-		r = acpi__write(&vm->ram, vm->nr_vcpus, vm->window.gpa, vm->window.size, err);
+		r = acpi__write(&vm->ram, vm->nr_vcpus, vm->options->window_base,
+				vm->options->window_size, err);
 	file_map__close(&initrd);
 	file_map__close(&kernel);
 	return r;

@@ -395,8 +395,12 @@ static int memory_plan__one_by_one(const struct memory_plan *plan, const struct 
 static int memory_plan__by_single_calls(const struct memory_plan *plan,
 					const struct memory_map *map, struct error *err)
 {
-	/* One slot more, or other flags: the guest cannot tell at what point we are. */
-	bool stop = plan->nr_deleted || (plan->nr_created && plan->nr > 1);
+	/*
+	 * One slot more, one less without a log, or other flags: the guest cannot tell at what
+	 * point we are. (A vCPU that moves a BAR is who commits then, and cannot wait for itself.)
+	 */
+	bool alone = plan->nr == 1 && !(plan->steps[0].old.flags & KVM_MEM_LOG_DIRTY_PAGES);
+	bool stop = (plan->nr_deleted && !alone) || (plan->nr_created && plan->nr > 1);
 	int r;
 
 	if (stop)

@@ -11,7 +11,8 @@
  * KVM_SET_USER_MEMORY_REGION_LIST; or, on a KVM without it, by single calls with the vCPUs
  * stopped, after their dirty log was fetched.
  *
- * Any thread but a vCPU's; the second transaction waits until the first has ended. vCPUs
+ * Any thread but a vCPU's, which may only add one range, or remove one that is not logged:
+ * that stops nobody. The second transaction waits until the first has ended. vCPUs
  * must be able to stop meanwhile: do not hold a lock that they may wait for.
  */
 #ifndef VMM_MEMORY_TRANSACTION_H

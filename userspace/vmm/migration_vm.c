@@ -25,8 +25,6 @@
 #include "vmm/util.h"
 #include "vmm/vcpu.h"
 
-_Static_assert(WINDOW_MAX_BUFFERS < MIGRATION_MAX_REGIONS, "all buffers and RAM are regions");
-
 static void describe_ram(struct vm *vm, struct migration_region *r)
 {
 	*r = (struct migration_region) {
@@ -63,13 +61,18 @@ static void release(void *opaque)
 	window__thaw(&m->vm->window);
 }
 
-static void describe(struct migration *m, struct migration_machine *machine)
+static int describe(struct migration *m, struct migration_machine *machine, struct error *err)
 {
 	struct vm *vm = m->vm;
 	unsigned int i;
 	int cap;
 
 	window__freeze(&vm->window);
+	if (vm->window.nr_buffers >= MIGRATION_MAX_REGIONS) {
+		release(m);
+		return error__set(err, E2BIG, "%u buffers, a migration has room for %d",
+				  vm->window.nr_buffers, MIGRATION_MAX_REGIONS - 1);
+	}
 	memset(machine, 0, sizeof(*machine));
 	cap = ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_DMA_BUF);
 	machine->bind = vm->options->bind == BIND_REQUIRE && cap > 0 &&
@@ -81,6 +84,7 @@ static void describe(struct migration *m, struct migration_machine *machine)
 	for (i = 0; i < vm->window.nr_buffers; i++)
 		describe_buffer(vm, vm->window.buffers[i], &machine->regions[1 + i]);
 	machine->nr_regions = 1 + i;
+	return 0;
 }
 
 /* What the guest counts on: the CPUID that it was given, here or at its first host. */
@@ -88,11 +92,12 @@ static int source_describe(void *opaque, struct migration_machine *machine, stru
 {
 	struct migration *m = opaque;
 	const struct kvm_cpuid2 *cpuid = m->vm->vcpus[0].cpuid;
+	int ret;
 
-	(void)err;
-	describe(m, machine);
-	migration_cpu__words(machine, cpuid->entries, cpuid->nent);
-	return 0;
+	ret = describe(m, machine, err);
+	if (!ret)
+		migration_cpu__words(machine, cpuid->entries, cpuid->nent);
+	return ret;
 }
 
 /* What this host can give. */
@@ -102,7 +107,9 @@ static int destination_describe(void *opaque, struct migration_machine *machine,
 	struct migration *m = opaque;
 	int ret;
 
-	describe(m, machine);
+	ret = describe(m, machine, err);
+	if (ret)
+		return ret;
 	ret = migration_cpu__host_words(machine, m->vm->sys_fd, err);
 	if (ret)
 		release(m);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "size.h"
+#include "vmm/frontend.h"
 #include "vmm/memory.h"
 #include "vmm/util.h"
 
@@ -24,8 +25,9 @@ const char options__usage[] =
 "  --cmdline STR         text for the payload, or the kernel's command line\n"
 "  --device NAME[,KEY=VALUE...]\n"
 "                        virtio-blk,file=PATH[,readonly=on]; virtio-rng;\n"
-"                        virtio-console,socket=PATH; virtio-net,tap=NAME|fd=N[,mac=MAC]\n"
-"  --window-base GPA     host-visible window (4G)\n"
+"                        virtio-console,socket=PATH; virtio-net,tap=NAME|fd=N[,mac=MAC];\n"
+"                        vhost-user-fs,socket=PATH,tag=TAG; vhost-user-gpu,socket=PATH\n"
+"  --window-base GPA     host-visible window (4G); room for the BAR of vhost-user-gpu\n"
 "  --window-size SIZE    its size (1G)\n"
 "  --gpu-proc SOCKET[,offset=SIZE]\n"
 "                        vhost-user GPU back-end; repeatable; offset in the window\n"
@@ -91,7 +93,7 @@ static int options__gpu(struct options *opts, const char *arg, struct error *err
 	if (!len)
 		return error__set(err, EINVAL, "--gpu-proc %s: no socket", arg);
 
-	gpu->offset = GPU_OFFSET_AUTO;
+	gpu->offset = FRONTEND_OFFSET_AUTO;
 	if (comma) {
 		if (strncmp(comma, ",offset=", 8) ||
 		    size_parse(comma + 8, &gpu->offset) < 0)
@@ -196,6 +198,16 @@ static int options__one(struct options *opts, int opt, const char *arg, struct e
 	return error__set(err, EINVAL, "unknown option");
 }
 
+/* Of those who want the window for themselves, and --gpu-procs, which share one. */
+static unsigned int options__nr_windows(const struct options *opts)
+{
+	unsigned int i, n = opts->nr_gpus ? 1 : 0;
+
+	for (i = 0; i < opts->nr_devices; i++)
+		n += !strcmp(opts->devices[i].name, "vhost-user-gpu");
+	return n;
+}
+
 static int options__check(const struct options *opts, struct error *err)
 {
 	uint64_t base = opts->window_base, size = opts->window_size;
@@ -205,6 +217,9 @@ static int options__check(const struct options *opts, struct error *err)
 				  "one of --payload, --kernel and --incoming is needed, and no two of them");
 	if (opts->initrd && !opts->kernel)
 		return error__set(err, EINVAL, "--initrd without --kernel");
+	if (options__nr_windows(opts) > 1)
+		return error__set(err, EINVAL,
+				  "--device vhost-user-gpu: the window is the BAR of one; no second, and no --gpu-proc");
 	if (opts->nr_devices && opts->incoming)
 		return error__set(err, EINVAL,
 				  "--device and --incoming: virtio devices do not migrate yet");

@@ -12,7 +12,6 @@
 
 #define OPTIONS_MAX_GPUS	8
 #define OPTIONS_MAX_VCPUS	16
-#define GPU_OFFSET_AUTO		UINT64_MAX
 
 enum bind_mode {
 	BIND_REQUIRE,		/* KVM_SET_DMA_BUF, or the VM does not start */
@@ -27,7 +26,7 @@ enum dirty_log_mode {
 
 struct gpu_option {
 	char *socket;		/* path */
-	uint64_t offset;	/* of its shared memory region in the window, or _AUTO */
+	uint64_t offset;	/* of its shared memory region in the window, or FRONTEND_OFFSET_AUTO */
 };
 
 struct options {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "vmm/control.h"
 #include "vmm/exit_status.h"
 #include "vmm/frontend.h"
+#include "vmm/gpu_proc.h"
 #include "vmm/loop.h"
 #include "vmm/migration.h"
 #include "vmm/options.h"
@@ -33,6 +35,7 @@ struct run {
 	struct loop *loop;
 	struct console console;
 	struct loop_handler signals;
+	struct frontend_client gpu_client;
 };
 
 static struct run *run__of(struct vm *vm)
@@ -104,14 +107,16 @@ static int run__create_gpus(struct run *run, struct error *err)
 	unsigned int i;
 	int r;
 
+	gpu_proc__client(&run->gpu_client, run__gpu_started);
 	vm->gpus = calloc(opts->nr_gpus + 1, sizeof(struct frontend *));
 	if (!vm->gpus)
 		return error__set(err, ENOMEM, "out of memory");
 	for (i = 0; i < opts->nr_gpus; i++) {
-		r = frontend__create(&vm->gpus[i], vm, run->loop, i, &opts->gpus[i],
-				     run__gpu_started);
+		r = frontend__create(&vm->gpus[i], vm, run->loop, &run->gpu_client,
+				     opts->gpus[i].socket, opts->gpus[i].offset, NULL);
 		if (r < 0)
 			return error__set(err, -r, "out of memory");
+		vm->gpus[i]->index = i;
 		vm->nr_gpus++;
 	}
 	return 0;
@@ -157,7 +162,6 @@ static int run__loop(struct run *run, struct error *err)
 {
 	struct vm *vm = &run->vm;
 	int timeout, r;
-	unsigned int i;
 	bool exiting;
 
 	for (;;) {
@@ -168,14 +172,12 @@ static int run__loop(struct run *run, struct error *err)
 			return 0;
 
 		timeout = console__timeout_ms(&run->console);
-		for (i = 0; i < vm->nr_gpus; i++)
-			timeout = run__sooner(timeout, frontend__timeout_ms(vm->gpus[i]));
+		timeout = run__sooner(timeout, frontends__timeout_ms(vm));
 		r = loop__run_once(run->loop, timeout);
 		if (r < 0)
 			return error__set(err, -r, "event loop: %s", strerror(-r));
 		console__tick(&run->console);
-		for (i = 0; i < vm->nr_gpus; i++)
-			frontend__tick(vm->gpus[i]);
+		frontends__tick(vm);
 	}
 }
 
@@ -222,6 +224,17 @@ static int run__with_vm(struct run *run, struct error *err)
 	return r < 0 ? EXIT_SETUP : vm->exit_status;
 }
 
+/* Each buffer in the window has an fd. What the system allows is enough, or SHMEM_MAP says so. */
+static void run__allow_fds(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int run__main(int argc, char **argv)
 {
 	struct error err = { 0 };
@@ -240,6 +253,7 @@ int run__main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 
+	run__allow_fds();
 	if (loop__create(&run.loop) < 0)
 		error__set(&err, ENOMEM, "event loop: %s", strerror(errno));
 	else if (run__signals(&run, &err) == 0)

@@ -25,6 +25,11 @@
 #define SELECTOR_DATA	0x10
 #define GDT_LIMIT	(3 * 8 - 1)
 
+/* SDM vol. 3A, 12.11.2.1 */
+#define MSR_MTRR_DEF_TYPE 0x2ffu
+#define MTRR_ENABLED	0x800ULL
+#define MTRR_WB		6ULL
+
 /* Only there to make KVM_RUN return with EINTR. */
 static void vcpu__on_kick(int signo)
 {
@@ -113,6 +118,26 @@ int vcpu__set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct er
 	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0)
 		return error__set(err, errno, "vCPU %u: KVM_SET_REGS: %s", vcpu->index,
 				  strerror(errno));
+	return 0;
+}
+
+int vcpu__set_mtrrs(struct vcpu *vcpu, struct error *err)
+{
+	const struct kvm_msr_entry entry = {
+		.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED | MTRR_WB,
+	};
+	struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(entry));
+	int n;
+
+	if (!msrs)
+		return error__set(err, ENOMEM, "out of memory");
+	msrs->nmsrs = 1;
+	msrs->entries[0] = entry;
+	n = ioctl(vcpu->fd, KVM_SET_MSRS, msrs);
+	free(msrs);
+	if (n != 1)
+		return error__set(err, EIO, "vCPU %u: KVM refuses MSR 0x%x = 0x%llx", vcpu->index,
+				  entry.index, entry.data);
 	return 0;
 }
 

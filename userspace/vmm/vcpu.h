@@ -43,6 +43,13 @@ struct vcpu {
 	uint32_t ring_next;		/* under vm->dirty_lock: next entry to harvest */
 };
 
+/*
+ * As firmware leaves it: MTRRs on, all memory WB. KVM does not heed them, but Linux does: it
+ * maps what is no RAM, such as a BAR with cached blobs, write-back only where they say so.
+ * Who wants another type says so in its page tables.
+ */
+int vcpu__set_mtrrs(struct vcpu *vcpu, struct error *err);
+
 /* Create the vCPU and give it the guest's CPUID. After dirty_ring__enable(). */
 int vcpu__create(struct vm *vm, struct vcpu *vcpu, unsigned int index, struct error *err);
 int vcpu__set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct error *err);

@@ -3,7 +3,8 @@
  * A virtio device as its transport (virtio_pci.c) and its own file see it. The
  * transport calls start and stop from vCPU threads, one at a time; between the two
  * the queues are set up and do not change. Devices inside of the VMM do their work
- * in a thread that virtio_worker.c runs for them.
+ * in a thread that virtio_worker.c runs for them; those of virtio_vhost.c have it done by
+ * another process.
  */
 #ifndef VMM_VIRTIO_H
 #define VMM_VIRTIO_H
@@ -11,6 +12,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include "virtqueue.h"
 #include "vmm/error.h"
@@ -21,6 +25,8 @@ struct vm;
 
 #define VIRTIO_MAX_QUEUES	8u
 #define VIRTIO_NO_VECTOR	0xffffu
+#define VIRTIO_TRANSPORT_FEATURES (1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_EVENT_IDX | \
+				 1ULL << VIRTIO_RING_F_INDIRECT_DESC)
 
 struct virtio_queue {
 	uint16_t size_max;	/* offered */
@@ -36,7 +42,7 @@ struct virtio_device_ops {
 	const char *name;	/* as in --device */
 	uint16_t id;		/* VIRTIO_ID_* */
 	uint32_t class_code;	/* PCI's, 24 bits */
-	uint64_t features;	/* besides those of the transport and the rings */
+	uint64_t features;	/* besides those of the transport and the rings, see offered */
 
 	/* Device configuration, offset and len within config_size. */
 	uint32_t config_size;
@@ -48,6 +54,11 @@ struct virtio_device_ops {
 	int (*start)(struct virtio_device *dev, struct error *err);
 	/* Nothing touches the guest's memory any more when it returns. */
 	void (*stop)(struct virtio_device *dev);
+	/*
+	 * Instead of stop at a reset, where that takes another process: begins it.
+	 * virtio_pci__stopped() says, from another thread, that it is over. May be NULL.
+	 */
+	void (*begin_stop)(struct virtio_device *dev);
 
 	/* For the worker: queue @q was kicked, or has been set up just now. */
 	void (*process)(struct virtio_device *dev, unsigned int q);
@@ -62,7 +73,10 @@ struct virtio_device {
 	struct vm *vm;
 	unsigned int nr_queues;
 	struct virtio_queue queues[VIRTIO_MAX_QUEUES];
+	uint64_t offered;		/* features, all of them */
 	uint64_t features;		/* negotiated */
+	uint8_t shm_id;			/* of the shared memory region, which is the window */
+	uint64_t shm_size;		/* bytes; 0: none */
 
 	/* The transport's: itself; interrupt of a vector; broken until a reset. */
 	struct virtio_pci *transport;

@@ -22,4 +22,11 @@ int virtio_console__create(struct virtio_device **out, struct vm *vm,
 int virtio_net__create(struct virtio_device **out, struct vm *vm, const struct device_option *opt,
 		       struct error *err);
 
+/* socket=PATH,tag=TAG: a back-end that serves a folder */
+int virtio_vhost_fs__create(struct virtio_device **out, struct vm *vm,
+			    const struct device_option *opt, struct error *err);
+/* socket=PATH: dmapat-gpu-proc, or another back-end with shared memory */
+int virtio_vhost_gpu__create(struct virtio_device **out, struct vm *vm,
+			     const struct device_option *opt, struct error *err);
+
 #endif /* VMM_VIRTIO_DEVICES_H */

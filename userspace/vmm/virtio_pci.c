@@ -27,9 +27,10 @@
 #define VENDOR_VIRTIO		0x1af4
 #define DEVICE_VIRTIO_BASE	0x1040
 
-/* The BAR of the registers, and the places in it; then the BAR of MSI-X. */
+/* The BAR of the registers, and the places in it; the BARs of MSI-X and shared memory. */
 #define BAR_REGISTERS		0
 #define BAR_MSIX		2
+#define BAR_SHARED_MEMORY	4
 #define COMMON_OFFSET		0x0000u
 #define ISR_OFFSET		0x1000u
 #define CONFIG_OFFSET		0x2000u
@@ -37,9 +38,6 @@
 #define PART_SIZE		0x1000u
 #define REGISTERS_SIZE		0x4000u
 #define NOTIFY_MULTIPLIER	4u
-
-#define TRANSPORT_FEATURES	(1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_EVENT_IDX | \
-				 1ULL << VIRTIO_RING_F_INDIRECT_DESC)
 
 struct virtio_pci {
 	struct pci_device pci;
@@ -52,6 +50,7 @@ struct virtio_pci {
 	pthread_mutex_t lock;
 	uint8_t status;
 	bool started;
+	bool stopping;			/* a reset waits for virtio_pci__stopped() */
 	bool needs_reset;		/* atomic: set by the device's thread */
 	uint8_t generation;		/* atomic: of the device's configuration */
 	uint16_t config_vector;		/* atomic */
@@ -61,19 +60,19 @@ struct virtio_pci {
 	uint64_t notify_address;	/* where ioeventfds are; 0: nowhere */
 };
 
-static uint64_t offered(const struct virtio_pci *vp)
-{
-	return TRANSPORT_FEATURES | vp->dev->ops->features;
-}
-
 static struct virtio_pci *transport(struct virtio_device *dev)
 {
 	return dev->transport;
 }
 
+int virtio_pci__vector_fd(const struct virtio_device *dev, uint16_t vector)
+{
+	return msix__fd(&dev->transport->msix, vector);
+}
+
 static void send_vector(struct virtio_device *dev, uint16_t vector)
 {
-	int fd = msix__fd(&transport(dev)->msix, vector);
+	int fd = virtio_pci__vector_fd(dev, vector);
 
 	if (fd >= 0)
 		eventfd_write(fd, 1);
@@ -103,14 +102,12 @@ static void broken(struct virtio_device *dev, const char *why)
 	send_config(vp);
 }
 
-static void reset(struct virtio_pci *vp)
+static void forget_driver(struct virtio_pci *vp)
 {
 	struct virtio_device *dev = vp->dev;
 	struct virtio_queue *q;
 	eventfd_t ignored;
 
-	if (vp->started)
-		dev->ops->stop(dev);
 	vp->started = false;
 	vp->status = 0;
 	vp->feature_select = 0;
@@ -131,6 +128,34 @@ static void reset(struct virtio_pci *vp)
 	}
 }
 
+/*
+ * VIRTIO 1.2, 4.1.4.3.2: the driver waits until it reads a status of 0. So a reset that
+ * takes another process holds up no vCPU.
+ */
+static void reset(struct virtio_pci *vp)
+{
+	struct virtio_device *dev = vp->dev;
+
+	if (vp->started && dev->ops->begin_stop) {
+		vp->stopping = true;
+		dev->ops->begin_stop(dev);
+		return;
+	}
+	if (vp->started)
+		dev->ops->stop(dev);
+	forget_driver(vp);
+}
+
+void virtio_pci__stopped(struct virtio_device *dev)
+{
+	struct virtio_pci *vp = transport(dev);
+
+	pthread_mutex_lock(&vp->lock);
+	vp->stopping = false;
+	forget_driver(vp);
+	pthread_mutex_unlock(&vp->lock);
+}
+
 static void start(struct virtio_pci *vp)
 {
 	struct virtio_device *dev = vp->dev;
@@ -138,7 +163,8 @@ static void start(struct virtio_pci *vp)
 
 	dev->features = vp->driver_features;
 	if (dev->ops->start(dev, &err) < 0) {
-		dev->ops->stop(dev);
+		if (!dev->ops->begin_stop)
+			dev->ops->stop(dev);
 		broken(dev, err.msg);
 		return;
 	}
@@ -152,10 +178,10 @@ static void set_status(struct virtio_pci *vp, uint8_t status)
 		return;
 	}
 	if (status & VIRTIO_CONFIG_S_FEATURES_OK && !(vp->status & VIRTIO_CONFIG_S_FEATURES_OK) &&
-	    (vp->driver_features & ~offered(vp) ||
+	    (vp->driver_features & ~vp->dev->offered ||
 	     !(vp->driver_features & 1ULL << VIRTIO_F_VERSION_1))) {
 		log_warn("%s: driver wants features 0x%" PRIx64 ", offered are 0x%" PRIx64,
-			 vp->dev->ops->name, vp->driver_features, offered(vp));
+			 vp->dev->ops->name, vp->driver_features, vp->dev->offered);
 		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	}
 	vp->status = status;
@@ -179,7 +205,7 @@ static void common_read(struct virtio_pci *vp, uint64_t offset, void *data, uint
 	const struct virtio_queue *q = selected(vp);
 	struct virtio_pci_common_cfg cfg = {
 		.device_feature_select = vp->feature_select,
-		.device_feature = half(offered(vp), vp->feature_select),
+		.device_feature = half(vp->dev->offered, vp->feature_select),
 		.guest_feature_select = vp->driver_feature_select,
 		.guest_feature = half(vp->driver_features, vp->driver_feature_select),
 		.msix_config = vp->config_vector,
@@ -258,7 +284,7 @@ static void common_write(struct virtio_pci *vp, uint64_t offset, const void *dat
 {
 	uint32_t value = 0;
 
-	if (len > sizeof(value))
+	if (len > sizeof(value) || vp->stopping)
 		return;
 	memcpy(&value, data, len);
 	switch (offset) {
@@ -353,7 +379,11 @@ static void bar_changed(struct pci_device *pci, unsigned int bar)
 	struct virtio_pci *vp = container_of(pci, struct virtio_pci, pci);
 	const struct pci_bar *b = &pci->bars[bar];
 	uint64_t address = b->decoded ? b->address + NOTIFY_OFFSET : 0;
+	struct error err = { "" };
 
+	if (bar == BAR_SHARED_MEMORY && window__place(vp->vm, b->decoded, b->address, &err) < 0)
+		log_error("%s: shared memory at 0x%llx: %s", vp->dev->ops->name,
+			  (unsigned long long)b->address, err.msg);
 	if (bar != BAR_REGISTERS || address == vp->notify_address)
 		return;
 	if (vp->notify_address)
@@ -429,6 +459,21 @@ static uint32_t add_part(struct virtio_pci *vp, uint8_t type, uint32_t offset, u
 					  sizeof(c.cap) + extra_len);
 }
 
+/* VIRTIO 1.2, 4.1.4.7; the BAR's offset is 0. */
+static void add_shared_memory(struct virtio_pci *vp)
+{
+	const struct virtio_device *dev = vp->dev;
+	struct virtio_pci_cap64 c = {
+		.cap = {
+			.cap_len = sizeof(c), .cfg_type = VIRTIO_PCI_CAP_SHARED_MEMORY_CFG,
+			.bar = BAR_SHARED_MEMORY, .id = dev->shm_id, .length = dev->shm_size,
+		},
+		.length_hi = dev->shm_size >> 32,
+	};
+
+	pci_device__add_capability(&vp->pci, PCI_CAP_ID_VNDR, &c.cap.cap_len, sizeof(c));
+}
+
 static void add_capabilities(struct virtio_pci *vp)
 {
 	uint8_t body[MSIX_CAP_SIZE];
@@ -444,6 +489,9 @@ static void add_capabilities(struct virtio_pci *vp)
 	vp->cfg_cap = add_part(vp, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 4, 0);
 	vp->pci.writable[vp->cfg_cap + VIRTIO_PCI_CAP_BAR] = 0xff;
 	memset(vp->pci.writable + vp->cfg_cap + VIRTIO_PCI_CAP_OFFSET, 0xff, 3 * 4);
+
+	if (vp->dev->shm_size)
+		add_shared_memory(vp);
 
 	msix__capability(&vp->msix, BAR_MSIX, body);
 	vp->msix_cap = pci_device__add_capability(&vp->pci, PCI_CAP_ID_MSIX,
@@ -478,6 +526,11 @@ int virtio_pci__create(struct virtio_pci **out, struct vm *vm, struct virtio_dev
 				    registers_access, vp);
 		pci_device__set_bar(&vp->pci, BAR_MSIX, MSIX_BAR_SIZE, false, msix__access,
 				    &vp->msix);
+		if (dev->shm_size) {
+			pci_device__set_bar(&vp->pci, BAR_SHARED_MEMORY, vm->window.size, true,
+					    NULL, NULL);
+			vp->pci.bars[BAR_SHARED_MEMORY].address = vm->window.gpa;
+		}
 		add_capabilities(vp);
 		r = pci__add(&vm->pci, &vp->pci, err);
 	}
@@ -493,7 +546,8 @@ void virtio_pci__destroy(struct virtio_pci *vp)
 {
 	if (!vp)
 		return;
-	reset(vp);
+	if (vp->dev->ops->begin_stop || vp->started)
+		vp->dev->ops->stop(vp->dev);
 	msix__exit(&vp->msix);
 	pthread_mutex_destroy(&vp->lock);
 	free(vp);

@@ -22,6 +22,7 @@ int virtio__init(struct virtio_device *dev, const struct virtio_device_ops *ops,
 	dev->ops = ops;
 	dev->vm = vm;
 	dev->input_fd = -1;
+	dev->offered = VIRTIO_TRANSPORT_FEATURES | ops->features;
 	dev->nr_queues = 0;
 	dev->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (dev->stop_fd < 0)

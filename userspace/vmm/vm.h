@@ -98,7 +98,8 @@ struct vm {
 	int exit_status;		/* of the process: enum exit_status or the guest's */
 	struct vcpu_throttle throttle;	/* a migration's */
 
-	struct frontend **gpus;		/* one for each --gpu-proc, in their order */
+	struct frontend *frontends;	/* the connection to each vhost-user back-end */
+	struct frontend **gpus;		/* those of each --gpu-proc, in their order */
 	unsigned int nr_gpus;
 	struct control *control;
 	struct migration *migration;	/* owned by migration.c; NULL until one starts */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm_dmabuf.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,9 @@ int window__init(struct window *win, uint64_t gpa, uint64_t size, struct error *
 {
 	void *hva;
 
-	*win = (struct window) { .gpa = gpa, .size = size, .slot = VM_SLOT_WINDOW };
+	*win = (struct window) {
+		.gpa = gpa, .size = size, .reserved = size, .slot = VM_SLOT_WINDOW, .placed = true,
+	};
 	pthread_mutex_init(&win->lock, NULL);
 
 	hva = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -43,6 +46,11 @@ int window__init(struct window *win, uint64_t gpa, uint64_t size, struct error *
 	}
 	win->hva = hva;
 	return 0;
+}
+
+static int buffer__compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct buffer *)a)->name, ((const struct buffer *)b)->name);
 }
 
 static void buffer__free(struct buffer *buf)
@@ -58,9 +66,12 @@ void window__exit(struct window *win)
 	if (!win->hva)
 		return;
 	/* KVM drops the bindings when the MMU notifier sees the mappings go. */
-	munmap(win->hva, win->size);
-	for (i = 0; i < win->nr_buffers; i++)
+	munmap(win->hva, win->reserved);
+	for (i = 0; i < win->nr_buffers; i++) {
+		tdelete(win->buffers[i], &win->names, buffer__compare_names);
 		buffer__free(win->buffers[i]);
+	}
+	free(win->buffers);
 	pthread_mutex_destroy(&win->lock);
 	*win = (struct window) { 0 };
 }
@@ -79,32 +90,42 @@ void window__thaw(struct window *win)
 	pthread_mutex_unlock(&win->lock);
 }
 
+/* Index of the first buffer that ends behind @offset: that covers it, or is the next. */
+static unsigned int window__index(const struct window *win, uint64_t offset)
+{
+	unsigned int low = 0, high = win->nr_buffers, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (win->buffers[mid]->offset + win->buffers[mid]->size <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 struct buffer *window__lookup(struct window *win, uint64_t offset)
 {
-	unsigned int i;
+	unsigned int i = window__index(win, offset);
 
-	for (i = 0; i < win->nr_buffers; i++) {
-		if (offset >= win->buffers[i]->offset &&
-		    offset - win->buffers[i]->offset < win->buffers[i]->size)
-			return win->buffers[i];
-	}
-	return NULL;
+	return i < win->nr_buffers && win->buffers[i]->offset <= offset ? win->buffers[i] : NULL;
 }
 
 struct buffer *window__find(struct window *win, const char *name)
 {
-	unsigned int i;
+	struct buffer key;
+	struct buffer **at;
 
-	for (i = 0; i < win->nr_buffers; i++) {
-		if (!strcmp(win->buffers[i]->name, name))
-			return win->buffers[i];
-	}
-	return NULL;
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	at = tfind(&key, &win->names, buffer__compare_names);
+	return at ? *at : NULL;
 }
 
 static int window__check(struct window *win, uint64_t fd_offset, uint64_t offset, uint64_t size,
 			 struct error *err)
 {
+	const struct buffer *next;
 	unsigned int i;
 
 	if (!size || (offset | size | fd_offset) % VMM_PAGE_SIZE)
@@ -118,28 +139,33 @@ static int window__check(struct window *win, uint64_t fd_offset, uint64_t offset
 	if (win->frozen)
 		return error__set(err, EBUSY,
 				  "a migration is under way: no buffer can come or go");
+	if (!win->placed)
+		return error__set(err, ENXIO,
+				  "the guest has switched off the BAR that the window is behind");
 	if (win->nr_buffers == WINDOW_MAX_BUFFERS)
-		return error__set(err, ENOSPC, "more than %d buffers", WINDOW_MAX_BUFFERS);
-	for (i = 0; i < win->nr_buffers; i++) {
-		const struct buffer *b = win->buffers[i];
-
-		if (offset < b->offset + b->size && b->offset < offset + size)
-			return error__set(err, EEXIST,
-					  RANGE_FMT " overlaps buffer %s, " RANGE_FMT,
-					  offset, size, b->name, b->offset, b->size);
-	}
+		return error__set(err, ENOSPC, "more than %u buffers", WINDOW_MAX_BUFFERS);
+	i = window__index(win, offset);
+	next = i < win->nr_buffers ? win->buffers[i] : NULL;
+	if (next && next->offset < offset + size)
+		return error__set(err, EEXIST,
+				  RANGE_FMT " overlaps buffer %s, " RANGE_FMT,
+				  offset, size, next->name, next->offset, next->size);
 	return 0;
 }
 
 /* Two buffers may have been given one name: the second gets its offset appended. */
-static void window__name(struct window *win, struct buffer *buf, const char *name)
+static int window__name(struct window *win, struct buffer *buf, const char *name,
+			struct error *err)
 {
 	if (name[0] && !window__find(win, name)) {
 		snprintf(buf->name, sizeof(buf->name), "%s", name);
-		return;
+		return 0;
 	}
 	snprintf(buf->name, sizeof(buf->name), "%.14s@%" PRIx64, name[0] ? name : "buffer",
 		 buf->offset);
+	if (window__find(win, buf->name))
+		return error__set(err, EEXIST, "another buffer has the name %s", buf->name);
+	return 0;
 }
 
 static const char *window__bind_hint(int errnum)
@@ -214,18 +240,59 @@ out_empty:
 	return r;
 }
 
-static void window__insert(struct window *win, struct buffer *buf)
+static int window__make_room(struct window *win, struct error *err)
 {
-	unsigned int i;
+	unsigned int room = win->room ? 2 * win->room : 64;
+	struct buffer **buffers;
 
-	for (i = win->nr_buffers; i && win->buffers[i - 1]->offset > buf->offset; i--)
-		win->buffers[i] = win->buffers[i - 1];
-	win->buffers[i] = buf;
-	win->nr_buffers++;
+	if (win->nr_buffers < win->room)
+		return 0;
+	buffers = reallocarray(win->buffers, room, sizeof(struct buffer *));
+	if (!buffers)
+		return error__set(err, ENOMEM, "out of memory");
+	win->buffers = buffers;
+	win->room = room;
+	return 0;
 }
 
-int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uint64_t offset,
-		uint64_t size, struct buffer **out, struct error *err)
+/* There is room. */
+static int window__insert(struct window *win, struct buffer *buf, struct error *err)
+{
+	unsigned int i = window__index(win, buf->offset);
+
+	if (!tsearch(buf, &win->names, buffer__compare_names))
+		return error__set(err, ENOMEM, "out of memory");
+	memmove(win->buffers + i + 1, win->buffers + i,
+		(win->nr_buffers - i) * sizeof(struct buffer *));
+	win->buffers[i] = buf;
+	win->nr_buffers++;
+	return 0;
+}
+
+/* @buf is win->buffers[i]. */
+static void window__forget(struct window *win, struct buffer *buf, unsigned int i)
+{
+	tdelete(buf, &win->names, buffer__compare_names);
+	win->nr_buffers--;
+	memmove(win->buffers + i, win->buffers + i + 1,
+		(win->nr_buffers - i) * sizeof(struct buffer *));
+	buffer__free(buf);
+}
+
+/* Mapping and binding go; -errno: they stay. */
+static int window__clear(struct vm *vm, struct buffer *buf, struct error *err)
+{
+	struct error unbind = { 0 };
+	int r;
+
+	if (buf->bound && vm->window.placed && window__bind(vm, buf, -1, NULL, &unbind) < 0)
+		log_warn("%s", unbind.msg);
+	r = window__empty(buf->hva, buf->size);
+	return r < 0 ? error__set(err, -r, "%s: unmap: %s", buf->name, strerror(-r)) : 0;
+}
+
+int window__map(struct vm *vm, const struct frontend *owner, int fd, uint64_t fd_offset,
+		uint64_t offset, uint64_t size, struct buffer **out, struct error *err)
 {
 	struct window *win = &vm->window;
 	struct dmabuf_info info;
@@ -238,18 +305,20 @@ int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uin
 		return error__set(err, ENOMEM, "out of memory");
 	}
 	*buf = (struct buffer) {
-		.fd = fd, .gpu = gpu, .offset = offset, .size = size, .fd_offset = fd_offset,
+		.fd = fd, .owner = owner, .offset = offset, .size = size, .fd_offset = fd_offset,
 	};
 
 	pthread_mutex_lock(&win->lock);
 	r = window__check(win, fd_offset, offset, size, err);
-	if (r < 0)
-		goto out;
-	r = dmabuf__inspect(fd, &info, err);
+	if (!r)
+		r = window__make_room(win, err);
+	if (!r)
+		r = dmabuf__inspect(fd, &info, err);
+	if (!r)
+		r = window__name(win, buf, info.name, err);
 	if (r < 0)
 		goto out;
 	snprintf(buf->exporter, sizeof(buf->exporter), "%s", info.exporter);
-	window__name(win, buf, info.name);
 	if (fd_offset > info.size || size > info.size - fd_offset) {
 		r = error__set(err, ERANGE,
 			       "%s: " RANGE_FMT " is beyond the DMA-buf of 0x%" PRIx64 " bytes",
@@ -259,8 +328,11 @@ int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uin
 	r = window__fill(vm, buf, err);
 	if (r < 0)
 		goto out;
-	window__insert(win, buf);
-	*out = buf;
+	r = window__insert(win, buf, err);
+	if (r < 0)
+		window__clear(vm, buf, NULL);
+	else
+		*out = buf;
 out:
 	pthread_mutex_unlock(&win->lock);
 	if (r < 0)
@@ -312,55 +384,132 @@ static int window__refresh_buffer(struct vm *vm, struct buffer *buf, struct erro
 	return 0;
 }
 
-int window__refresh(struct vm *vm, struct error *err)
+/* With the lock. */
+static int window__refresh_all(struct vm *vm, struct error *err)
 {
 	struct window *win = &vm->window;
 	unsigned int i;
 	int r = 0;
 
-	pthread_mutex_lock(&win->lock);
 	for (i = 0; !r && i < win->nr_buffers; i++)
 		r = window__refresh_buffer(vm, win->buffers[i], err);
+	return r;
+}
+
+int window__refresh(struct vm *vm, struct error *err)
+{
+	struct window *win = &vm->window;
+	int r;
+
+	pthread_mutex_lock(&win->lock);
+	r = window__refresh_all(vm, err);
 	pthread_mutex_unlock(&win->lock);
 	return r;
 }
 
-int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t size,
+int window__unmap(struct vm *vm, const struct frontend *owner, uint64_t offset, uint64_t size,
 		  struct error *err)
 {
 	struct window *win = &vm->window;
-	struct error unbind = { 0 };
 	struct buffer *buf;
 	unsigned int i;
+	int r;
+
+	pthread_mutex_lock(&win->lock);
+	i = window__index(win, offset);
+	buf = i < win->nr_buffers ? win->buffers[i] : NULL;
+	if (!buf || buf->offset != offset || buf->size != size || buf->owner != owner)
+		r = error__set(err, ENOENT,
+			       RANGE_FMT " is no buffer of this back-end", offset, size);
+	else if (win->frozen)
+		r = error__set(err, EBUSY, "a migration is under way: no buffer can come or go");
+	else
+		r = window__clear(vm, buf, err);
+	if (!r && buf)
+		window__forget(win, buf, i);
+	pthread_mutex_unlock(&win->lock);
+	return r;
+}
+
+int window__unmap_all(struct vm *vm, const struct frontend *owner, struct error *err)
+{
+	struct window *win = &vm->window;
+	struct error why;
+	unsigned int i;
+	int r = 0, one;
+
+	pthread_mutex_lock(&win->lock);
+	if (win->frozen)
+		r = error__set(err, EBUSY, "a migration is under way: no buffer can come or go");
+	/* From the end: what is taken out moves nothing that is yet to be looked at. */
+	for (i = win->nr_buffers; !win->frozen && i-- > 0;) {
+		if (win->buffers[i]->owner != owner)
+			continue;
+		one = window__clear(vm, win->buffers[i], r ? &why : err);
+		if (!one)
+			window__forget(win, win->buffers[i], i);
+		else if (!r)
+			r = one;
+	}
+	pthread_mutex_unlock(&win->lock);
+	return r;
+}
+
+/* The memslot comes or goes. With the lock. */
+static int window__set_slot(struct vm *vm, bool present, struct error *err)
+{
+	struct window *win = &vm->window;
+	struct memory_transaction t;
+	int r;
+
+	r = memory_transaction__begin(&t, &vm->memory_map, err);
+	if (r < 0)
+		return r;
+	r = present ? memory_transaction__add(&t, win->gpa, win->size, win->hva, 0, err) :
+		      memory_transaction__remove(&t, win->gpa, win->size, err);
+	if (r < 0) {
+		memory_transaction__abort(&t);
+		return r;
+	}
+	r = memory_transaction__commit(&t, NULL, NULL, err);
+	if (!r)
+		win->placed = present;
+	return r;
+}
+
+int window__become_bar(struct vm *vm, uint64_t size, struct error *err)
+{
+	struct window *win = &vm->window;
+	int r;
+
+	if (size > win->size || win->gpa % size)
+		return error__set(err, ERANGE,
+				  "a BAR of 0x%" PRIx64 " bytes does not fit the window " RANGE_FMT
+				  ": --window-size must be as large, --window-base a multiple",
+				  size, win->gpa, win->size);
+	pthread_mutex_lock(&win->lock);
+	r = window__set_slot(vm, false, err);
+	if (!r)
+		win->size = size;
+	pthread_mutex_unlock(&win->lock);
+	return r;
+}
+
+int window__place(struct vm *vm, bool decoded, uint64_t gpa, struct error *err)
+{
+	struct window *win = &vm->window;
 	int r = 0;
 
 	pthread_mutex_lock(&win->lock);
-	for (i = 0; i < win->nr_buffers; i++) {
-		buf = win->buffers[i];
-		if (buf->offset == offset && buf->size == size && buf->gpu == gpu)
-			break;
+	if (win->placed && (!decoded || gpa != win->gpa))
+		r = window__set_slot(vm, false, err);
+	if (!r && decoded && !win->placed) {
+		win->gpa = gpa;
+		r = window__set_slot(vm, true, err);
+		/* The bindings went with the slot. */
+		if (!r)
+			r = window__refresh_all(vm, err);
 	}
-	if (i == win->nr_buffers) {
-		r = error__set(err, ENOENT,
-			       RANGE_FMT " is no buffer of this back-end", offset, size);
-		goto out;
-	}
-	if (win->frozen) {
-		r = error__set(err, EBUSY, "a migration is under way: no buffer can come or go");
-		goto out;
-	}
-	if (buf->bound && window__bind(vm, buf, -1, NULL, &unbind) < 0)
-		log_warn("%s", unbind.msg);
-	r = window__empty(buf->hva, buf->size);
-	if (r < 0) {
-		error__set(err, -r, "%s: unmap: %s", buf->name, strerror(-r));
-		goto out;
-	}
-	win->nr_buffers--;
-	for (; i < win->nr_buffers; i++)
-		win->buffers[i] = win->buffers[i + 1];
-	buffer__free(buf);
-out:
 	pthread_mutex_unlock(&win->lock);
 	return r;
 }

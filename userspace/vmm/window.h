@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The host-visible window: one memslot over a PROT_NONE reservation, into which
- * the buffers that the gpu-procs hand over are mapped. A guest access to a part
- * without a buffer ends in KVM_EXIT_MEMORY_FAULT or EFAULT, never in memory.
+ * the buffers that vhost-user back-ends hand over are mapped. A guest access to a part
+ * without a buffer ends in KVM_EXIT_MEMORY_FAULT or EFAULT, never in memory. Buffers
+ * come and go without a change of memslots.
+ *
+ * Behind the BAR of a device the slot is where the guest has the BAR, if anywhere
+ * (window__place(), from vCPU threads); else it stays at --window-base.
  *
  * Filled by the vhost-user front-end (event loop); read by the control socket
  * and by the migration thread, which freezes it first.
@@ -17,9 +21,10 @@
 #include "vmm/error.h"
 #include "vmm/memtype.h"
 
+struct frontend;
 struct vm;
 
-#define WINDOW_MAX_BUFFERS	64	/* as many as fit the boot information page */
+#define WINDOW_MAX_BUFFERS	16384u	/* each has an fd and a mapping of the process */
 #define BUFFER_NAME_MAX		32	/* with the NUL, as in the kernel's DMA_BUF_SET_NAME */
 
 struct buffer {
@@ -34,23 +39,35 @@ struct buffer {
 	struct memtype_answers types;	/* what kernel, mapping and exporter say */
 	uint32_t memtype;		/* the one type they agree on: DMABUF_MEMTYPE_* */
 	uint32_t map_info;		/* VIRTIO_GPU_MAP_CACHE_*, as told to the guest */
-	unsigned int gpu;		/* index of the gpu-proc that it came from */
+	const struct frontend *owner;	/* whose back-end it came from */
 };
 
 struct window {
-	uint64_t gpa;
 	uint64_t size;
+	uint64_t reserved;		/* bytes at hva */
 	uint8_t *hva;			/* the reservation */
 	uint32_t slot;			/* VM_SLOT_WINDOW */
 
 	pthread_mutex_t lock;		/* guards what follows */
-	struct buffer *buffers[WINDOW_MAX_BUFFERS];	/* by offset, ascending */
+	uint64_t gpa;
+	bool placed;			/* the guest has the memslot */
+	struct buffer **buffers;	/* by offset, ascending */
 	unsigned int nr_buffers;
+	unsigned int room;		/* for that many pointers */
+	void *names;			/* the same buffers, tsearch(3) by name */
 	unsigned int frozen;		/* > 0: no buffer comes or goes */
 };
 
 int window__init(struct window *win, uint64_t gpa, uint64_t size, struct error *err);
 void window__exit(struct window *win);
+
+/*
+ * From now on it is @size bytes, a power of two, behind a BAR that decodes nothing yet.
+ * While the machine is built. -ERANGE: --window-size is less, or --window-base not aligned.
+ */
+int window__become_bar(struct vm *vm, uint64_t size, struct error *err);
+/* The guest has the BAR at @gpa now, or (not @decoded) nowhere. */
+int window__place(struct vm *vm, bool decoded, uint64_t gpa, struct error *err);
 
 /*
  * While frozen, the set of buffers, their mappings and bindings stay as they
@@ -69,17 +86,20 @@ struct buffer *window__find(struct window *win, const char *name);
  * *@out is the new buffer; on failure nothing is left of it and @err names the
  * values that disagree.
  *   -EINVAL alignment, size 0       -ERANGE beyond the window or the buffer
- *   -EEXIST overlaps a buffer       -EBUSY frozen
+ *   -EEXIST overlaps a buffer, or another has its name
+ *   -EBUSY frozen                   -ENXIO the guest has switched the BAR off
  *   -EBADFD not a DMA-buf           -ENOSPC more than WINDOW_MAX_BUFFERS
  *   -EMEDIUMTYPE the answers about the type disagree
  *   and what mmap and KVM_SET_DMA_BUF return
  */
-int window__map(struct vm *vm, unsigned int gpu, int fd, uint64_t fd_offset, uint64_t offset,
-		uint64_t size, struct buffer **out, struct error *err);
+int window__map(struct vm *vm, const struct frontend *owner, int fd, uint64_t fd_offset,
+		uint64_t offset, uint64_t size, struct buffer **out, struct error *err);
 
-/* Exactly a buffer that was mapped, by the gpu-proc that mapped it. -ENOENT */
-int window__unmap(struct vm *vm, unsigned int gpu, uint64_t offset, uint64_t size,
+/* Exactly a buffer that was mapped, by the owner that mapped it. -ENOENT, -EBUSY */
+int window__unmap(struct vm *vm, const struct frontend *owner, uint64_t offset, uint64_t size,
 		  struct error *err);
+/* All of that owner's. -EBUSY, or the first failure; the rest goes all the same. */
+int window__unmap_all(struct vm *vm, const struct frontend *owner, struct error *err);
 
 /*
  * Before the guest runs on after a pause: bind again what went stale, and check that
