@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A stock Debian kernel as guest of dmapat-vmm, in the emulated SVM machine.
 
-$(B)/tests/linux/test_linux_guest: tests/linux/test_linux_guest.c $(CONFORMANCE_O) $(ORACLE_O)
+LINUX = $(patsubst %.c,$(B)/%,$(wildcard tests/linux/test_*.c))
+
+$(LINUX): $(B)/tests/%: tests/%.c tests/linux/linux_vm.h $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
 	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lzstd -lpthread
 
+# Not ours, and as Debian has it.
+VIRTIOFSD = $(firstword $(wildcard /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd) /usr/lib/qemu/virtiofsd)
+
 LINUX_OUT = $(B)/tests/linux/out
-LINUX_FILES = $(B)/tests/linux/test_linux_guest $(B)/userspace/dmapat-vmm \
+LINUX_FILES = $(LINUX) $(B)/userspace/dmapat-vmm $(VIRTIOFSD) \
 	$(B)/tests/linux/guest-initrd $$(tests/emu/stock-kernel $(KVER))/vmlinuz
 
 $(B)/tests/linux/guest-initrd: tests/linux/mkguest tests/linux/guest-init tests/emu/stock-kernel
@@ -14,9 +19,9 @@ $(B)/tests/linux/guest-initrd: tests/linux/mkguest tests/linux/guest-init tests/
 	$(call step,GUEST)tests/linux/mkguest $@ "$$(tests/emu/stock-kernel $(KVER))"
 
 # A part of `make check`; its sum is the last line of build/tests/linux/log.
-check-linux: modules $(B)/tests/linux/test_linux_guest $(B)/userspace/dmapat-vmm \
+check-linux: modules $(LINUX) $(B)/userspace/dmapat-vmm \
 		$(B)/tests/linux/guest-initrd
-	@KVER=$(KVER) BUILD=$(B) tests/emu/run -l tests/linux/linux.list -o $(LINUX_OUT) $(LINUX_FILES) \
+	@KVER=$(KVER) BUILD=$(B) tests/emu/run -l tests/linux/linux.list $(if $(TEST),-t '$(TEST)') -o $(LINUX_OUT) $(LINUX_FILES) \
 		> $(B)/tests/linux/log; status=$$?; cat $(B)/tests/linux/log; exit $$status
 
 .PHONY: check-linux

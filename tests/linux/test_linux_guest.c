@@ -19,10 +19,11 @@
 
 #include "lib/ktap.h"
 #include "lib/process.h"
+#include "linux_vm.h"
 
-#define VMM		"/t/dmapat-vmm"
-#define KERNEL		"/t/vmlinuz"
-#define INITRD		"/t/guest-initrd"
+#define VMM		LINUX_VMM
+#define KERNEL		LINUX_KERNEL
+#define INITRD		LINUX_INITRD
 #define VMLINUX		"/tmp/vmlinux"
 #define DISK		"/tmp/disk"
 #define DISK_DEVICE	"virtio-blk,file=/tmp/disk"
@@ -53,18 +54,6 @@ static void make_disk(const char *path, unsigned int seed)
 	for (i = 0; i < sizeof(disk); i++)
 		disk[i] = rand();
 	write_disk(path);
-}
-
-/* As the guest's sha256sum prints it; busybox has the same program here. */
-static void sha256(const char *path, char *hash)
-{
-	char command[64];
-	FILE *f;
-
-	snprintf(command, sizeof(command), "sha256sum %s", path);
-	f = popen(command, "r");
-	test_assert(f && fscanf(f, "%64s", hash) == 1);
-	pclose(f);
 }
 
 /* ---- the other end of the guest's network card ---- */
@@ -173,20 +162,6 @@ static void *console_thread(void *arg)
 	return NULL;
 }
 
-/* A guest's boot, emulated twice over, takes longer than a program's start. */
-#define WAITS	5
-
-static void test_says(struct process *vmm, const char *text, const char *what)
-{
-	bool said = false;
-	int i;
-
-	for (i = 0; i < WAITS && !said; i++)
-		said = process_says(vmm, text);
-	if (!test_ok(said, "%s: \"%s\"", what, text))
-		process_show(vmm);
-}
-
 static void test_devices(void)
 {
 	char text[256] = "", wanted[128], hash[80], hash_ro[80], device[80], after[80];
@@ -196,9 +171,9 @@ static void test_devices(void)
 	int s[2];
 
 	make_disk(DISK_RO, 2);
-	sha256(DISK_RO, hash_ro);
+	linux_vm__sha256(DISK_RO, hash_ro);
 	make_disk(DISK, 1);
-	sha256(DISK, hash);
+	linux_vm__sha256(DISK, hash);
 	/* The VMM's end is inherited; this one must not be. */
 	test_assert(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
 	fcntl(s[1], F_SETFD, FD_CLOEXEC);
@@ -213,20 +188,20 @@ static void test_devices(void)
 	test_assert(pthread_create(&network, NULL, peer_thread, &peer) == 0);
 	test_assert(pthread_create(&console, NULL, console_thread, text) == 0);
 
-	test_says(&vmm, "guest: up, 2 processors", "bzImage");
+	linux_vm__says(&vmm, "guest: up, 2 processors", "bzImage");
 	snprintf(wanted, sizeof(wanted), "guest: disk %s", hash);
-	test_says(&vmm, wanted, "disk as the host wrote it");
-	test_says(&vmm, "guest: discarded, 0 bytes left", "discard");
+	linux_vm__says(&vmm, wanted, "disk as the host wrote it");
+	linux_vm__says(&vmm, "guest: discarded, 0 bytes left", "discard");
 	snprintf(wanted, sizeof(wanted), "guest: read-only disk %s", hash_ro);
-	test_says(&vmm, wanted, "read-only disk");
+	linux_vm__says(&vmm, wanted, "read-only disk");
 	test_ok(!strstr(vmm.text, "wrote to the read-only disk"), "nothing wrote to it");
-	test_says(&vmm, "guest: random 64 bytes of virtio_rng.0", "entropy");
-	test_says(&vmm, "guest: address 52:54:00:12:34:56", "network");
-	test_says(&vmm, "guest: 4 packets transmitted, 4 packets received", "network");
-	test_says(&vmm, "guest: console: from the host", "console");
+	linux_vm__says(&vmm, "guest: random 64 bytes of virtio_rng.0", "entropy");
+	linux_vm__says(&vmm, "guest: address 52:54:00:12:34:56", "network");
+	linux_vm__says(&vmm, "guest: 4 packets transmitted, 4 packets received", "network");
+	linux_vm__says(&vmm, "guest: console: from the host", "console");
 	/* A vector for each device's configuration and each queue: 2, 2, 2, 3, 3 */
-	test_says(&vmm, "guest: vectors 12, pins 0", "interrupts");
-	test_says(&vmm, "guest: second processor ran 1", "SMP");
+	linux_vm__says(&vmm, "guest: vectors 12, pins 0", "interrupts");
+	linux_vm__says(&vmm, "guest: second processor ran 1", "SMP");
 	test_eq(process_end(&vmm), 0, "switched off by the guest: exit status");
 	pthread_join(network, NULL);
 	pthread_join(console, NULL);
@@ -239,10 +214,10 @@ static void test_devices(void)
 	memcpy(disk + 2 * MIB, disk, MIB);
 	memset(disk + 3 * MIB, 0, MIB);
 	write_disk("/tmp/wanted");
-	sha256("/tmp/wanted", wanted);
-	sha256(DISK, after);
+	linux_vm__sha256("/tmp/wanted", wanted);
+	linux_vm__sha256(DISK, after);
 	test_ok(!strcmp(wanted, after), "disk afterwards: %s, wanted %s", after, wanted);
-	sha256(DISK_RO, after);
+	linux_vm__sha256(DISK_RO, after);
 	test_ok(!strcmp(hash_ro, after), "read-only disk afterwards: %s, wanted %s", after,
 		hash_ro);
 }
@@ -284,7 +259,7 @@ static void test_pvh(void)
 	extract_vmlinux();
 	process_run(&vmm, VMM, "run", "--memory", "256M", "--kernel", VMLINUX, "--initrd", INITRD,
 		    "--cmdline", "console=ttyS0 quiet panic=-1 only-boot", "--console", "-");
-	test_says(&vmm, "guest: up, 1 processors", "vmlinux");
+	linux_vm__says(&vmm, "guest: up, 1 processors", "vmlinux");
 	test_eq(process_end(&vmm), 0, "switched off by the guest: exit status");
 	unlink(VMLINUX);
 }
@@ -295,7 +270,7 @@ static void test_refused(const char *kernel, const char *initrd, const char *mem
 	struct process vmm;
 
 	process_run(&vmm, VMM, "run", "--memory", memory, "--kernel", kernel, "--initrd", initrd);
-	test_says(&vmm, says, "refused");
+	linux_vm__says(&vmm, says, "refused");
 	test_eq(process_end(&vmm), 69, "exit status");
 }
 
