@@ -43,7 +43,7 @@ enum frontend_script {
 	FRONTEND_SCRIPT_STOP_QUEUES,
 	FRONTEND_SCRIPT_LOG_OFF,
 	FRONTEND_SCRIPT_START,		/* driver_features and queues: the driver is ready */
-	FRONTEND_SCRIPT_RESET,		/* the driver resets the device */
+	FRONTEND_SCRIPT_RESET,		/* the driver resets the device; behind STOP_QUEUES */
 	FRONTEND_SCRIPT_READ_CONFIG,	/* to config */
 	FRONTEND_SCRIPT_WRITE_CONFIG,	/* config_write; then as READ_CONFIG */
 };

@@ -124,6 +124,12 @@ static bool frontend__has_reset(const struct frontend *fe)
 	return frontend__has(fe, VHOST_USER_PROTOCOL_F_RESET_DEVICE);
 }
 
+/* Where there is no word for it, the status is one. */
+static bool frontend__resets_by_status(const struct frontend *fe)
+{
+	return frontend__has_status(fe) && !frontend__has_reset(fe);
+}
+
 static int frontend__take_queue_num(struct frontend *fe, const struct vhost_user_msg *msg,
 				    struct error *err)
 {
@@ -381,11 +387,8 @@ static const struct frontend_step frontend__log_on_steps[] = {
 };
 
 /* A queue that is stopped writes nothing any more when the reply is there. */
-#define STEP_STOP_QUEUES \
-	STEP(GET_VRING_BASE, .queues = true, .reply_size = 8, .fill = frontend__fill_base)
-
 static const struct frontend_step frontend__stop_queues_steps[] = {
-	STEP_STOP_QUEUES,
+	STEP(GET_VRING_BASE, .queues = true, .reply_size = 8, .fill = frontend__fill_base),
 };
 
 static const struct frontend_step frontend__log_off_steps[] = {
@@ -405,8 +408,7 @@ static const struct frontend_step frontend__start_steps[] = {
 };
 
 static const struct frontend_step frontend__reset_steps[] = {
-	STEP_STOP_QUEUES,
-	STEP(SET_STATUS, .fill = frontend__fill_status, .wanted = frontend__has_status),
+	STEP(SET_STATUS, .fill = frontend__fill_status, .wanted = frontend__resets_by_status),
 	STEP(RESET_DEVICE, .fill = NULL, .wanted = frontend__has_reset),
 };
 

@@ -122,18 +122,32 @@ static void is_reset(struct frontend *fe, struct frontend_job *job, int result,
 		     const struct error *err)
 {
 	struct virtio_vhost *vv = fe->opaque;
+
+	(void)job;
+	(void)result;
+	(void)err;
+	memset(fe->queues, 0, sizeof(fe->queues));
+	fe->driver_features = FRONTEND_FEATURES_NEEDED;
+	virtio_pci__stopped(&vv->dev);
+}
+
+/*
+ * vhost-user: the front-end itself removes all mappings at a reset. Before it asks for
+ * that: what the back-end maps then belongs to the time after it.
+ */
+static void is_stopped(struct frontend *fe, struct frontend_job *job, int result,
+		       const struct error *err)
+{
+	struct virtio_vhost *vv = fe->opaque;
 	struct error why = { "" };
 
 	(void)job;
 	(void)result;
 	(void)err;
-	/* vhost-user: the front-end itself removes all mappings at a reset. */
 	if (window__unmap_all(fe->vm, fe, &why) < 0)
 		log_error("%s: %s", vv->type->ops.name, why.msg);
 	fe->nr_buffers = 0;
-	fe->driver_features = FRONTEND_FEATURES_NEEDED;
-	memset(fe->queues, 0, sizeof(fe->queues));
-	virtio_pci__stopped(&vv->dev);
+	frontend__run(fe, &vv->reset);
 }
 
 static void begin_reset(void *arg)
@@ -141,7 +155,7 @@ static void begin_reset(void *arg)
 	struct virtio_vhost *vv = arg;
 
 	vv->wanted = false;
-	frontend__run(vv->fe, &vv->reset);
+	frontend__run(vv->fe, &vv->stop);
 }
 
 static void begin_config(void *arg)
@@ -353,6 +367,9 @@ int virtio_vhost__init(struct virtio_vhost *vv, const struct virtio_vhost_type *
 	pthread_mutex_init(&vv->lock, NULL);
 	vv->start = (struct frontend_job) {
 		.script = FRONTEND_SCRIPT_START, .done = queues_started,
+	};
+	vv->stop = (struct frontend_job) {
+		.script = FRONTEND_SCRIPT_STOP_QUEUES, .done = is_stopped,
 	};
 	vv->reset = (struct frontend_job) { .script = FRONTEND_SCRIPT_RESET, .done = is_reset };
 	vv->config_job = (struct frontend_job) { .done = config_done };

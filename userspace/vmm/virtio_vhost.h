@@ -42,7 +42,7 @@ struct virtio_vhost {
 	bool start_over;		/* while it is created */
 	int start_result;
 	struct error start_error;
-	struct frontend_job start, reset, config_job;
+	struct frontend_job start, stop, reset, config_job;
 	bool changed;			/* the back-end says so of its configuration */
 	bool notify;			/* the driver, when config_job is done */
 
