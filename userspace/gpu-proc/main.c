@@ -35,8 +35,6 @@ static int serve(const struct options *opts, struct buffer *buffers, struct gpu 
 		     gpu);
 	end = session_run(&session);
 	session_close(&session);
-	if (opts->gpu.screenshot)
-		gpu_screenshot(gpu);
 	return end == SESSION_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -105,6 +103,8 @@ int main(int argc, char **argv)
 		goto out_gpu;
 
 	ret = serve(&opts, buffers, &gpu, signal_fd, listener);
+	if (opts.gpu.screenshot)
+		gpu_screenshot(&gpu);
 out_gpu:
 	gpu_fini(&gpu);
 out_buffers:
