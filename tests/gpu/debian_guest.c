@@ -33,7 +33,7 @@ void debian_guest_start(struct debian_guest *guest, const char *const *options)
 		DEBIAN_GUEST_VMM, "run", "--memory", "1G", "--console", "-",
 		"--kernel", "/tmp/vmlinuz", "--initrd", "/tmp/initrd.img",
 		"--cmdline", cmdline,
-		"--device", "virtio-blk,file=" DEBIAN_GUEST_DISK,
+		"--device", DEBIAN_GUEST_DRIVE,
 	};
 	const char *argv[MAX_ARGS];
 	size_t n = sizeof(fixed) / sizeof(fixed[0]);

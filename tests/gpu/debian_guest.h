@@ -10,6 +10,7 @@
 #include "lib/process.h"
 
 #define DEBIAN_GUEST_DISK	"/dev/vdb"
+#define DEBIAN_GUEST_DRIVE	"virtio-blk,file=/dev/vdb"
 #define DEBIAN_GUEST_VMM	"/bin/chroot", "/host", "/t/dmapat-vmm"
 
 struct debian_guest {

@@ -17,9 +17,10 @@ gpu-guest: $(GPU_GUEST)
 
 # Programs that run in the emulated host, outside the tree.
 GPU_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/gpu/test_*.c))
-$(GPU_TESTS): $(B)/tests/gpu/%: tests/gpu/%.c tests/gpu/debian_guest.c $(CONFORMANCE_O) $(ORACLE_O)
+GPU_LIB := tests/gpu/debian_guest.c tests/gpu/guest_gpu.c
+$(GPU_TESTS): $(B)/tests/gpu/%: tests/gpu/%.c $(GPU_LIB) $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(call step,LD)$(CC) $(T_CFLAGS) -Itests/gpu $(U_LDFLAGS) $< tests/gpu/debian_guest.c -o $@ \
+	$(call step,LD)$(CC) $(T_CFLAGS) -Itests/gpu -Iuserspace $(U_LDFLAGS) $< $(GPU_LIB) -o $@ \
 		$(CONFORMANCE_O) $(ORACLE_O) -lpthread
 
 GPU_FILES = $(GPU_TESTS) $(B)/trixie/userspace/dmapat-gpu-proc $(B)/trixie/userspace/dmapat-vmm
@@ -29,6 +30,8 @@ check-gpu: modules $(GPU_TESTS) userspace-trixie
 	@set -o pipefail; host=$$(tests/gpu/host-image) && guest=$$(tests/gpu/guest-image) && \
 	KVER=$(KVER) BUILD=$(B) tests/emu/run -l tests/gpu/gpu.list -o $(B)/tests/gpu/out \
 		$(if $(TEST),-t '$(TEST)') -d "$$host" -d "$$guest" $(GPU_FILES) | \
-		tee $(B)/tests/gpu/log
+		tee $(B)/tests/gpu/log; status=$$?; $(foreach p,display,\
+	sed -n 's/^# png $(p) //p' $(B)/tests/gpu/out/svm/*.log | base64 -d > $(B)/tests/gpu/$(p).png;) \
+	exit $$status
 
 .PHONY: gpu-guest check-gpu
