@@ -356,6 +356,16 @@ static void command(uint32_t type, const void *request, size_t size)
 
 #define ENTRIES	8u
 
+static void fill_entries(struct virtio_gpu_mem_entry *entries, uint64_t addr, uint32_t length)
+{
+	unsigned int i;
+
+	for (i = 0; i < ENTRIES; i++)
+		entries[i] = (struct virtio_gpu_mem_entry) {
+			.addr = addr + i * (length / ENTRIES), .length = length / ENTRIES,
+		};
+}
+
 /* A command whose array follows it: ENTRIES of them, whatever it says. */
 static void attach_entries(uint32_t resource, uint64_t addr, uint32_t length, uint32_t entries)
 {
@@ -363,12 +373,8 @@ static void attach_entries(uint32_t resource, uint64_t addr, uint32_t length, ui
 		struct virtio_gpu_resource_attach_backing attach;
 		struct virtio_gpu_mem_entry entries[ENTRIES];
 	} request = { .attach = { .resource_id = resource, .nr_entries = entries } };
-	unsigned int i;
 
-	for (i = 0; i < ENTRIES; i++)
-		request.entries[i] = (struct virtio_gpu_mem_entry) {
-			.addr = addr + i * (length / ENTRIES), .length = length / ENTRIES,
-		};
+	fill_entries(request.entries, addr, length);
 	command(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &request, sizeof(request));
 }
 
@@ -474,6 +480,16 @@ static void create_blob(uint32_t resource, uint32_t mem, uint64_t id, uint64_t s
 
 static void make_blobs(void)
 {
+	struct {
+		struct virtio_gpu_resource_create_blob create;
+		struct virtio_gpu_mem_entry entries[ENTRIES];
+	} guest = {
+		.create = {
+			.resource_id = 1, .blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+			.size = WIDTH * HEIGHT * 4, .nr_entries = ENTRIES,
+		},
+	};
+
 	begin("gpu", "blob");
 	create_heap_context();
 	create_blob(1, VIRTIO_GPU_BLOB_MEM_HOST3D, 1, 0x4000);
@@ -523,8 +539,8 @@ static void make_blobs(void)
 	end();
 
 	begin("gpu", "guest-blob");
-	create_blob(1, VIRTIO_GPU_BLOB_MEM_GUEST, 0, WIDTH * HEIGHT * 4);
-	attach(1, PEER_BACKING, WIDTH * HEIGHT * 4);
+	fill_entries(guest.entries, PEER_BACKING, WIDTH * HEIGHT * 4);
+	command(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, &guest, sizeof(guest));
 	COMMAND(VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, set_scanout_blob, .resource_id = 1, AREA,
 		.width = WIDTH, .height = HEIGHT, .format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
 		.strides = { WIDTH * 4 });

@@ -26,7 +26,7 @@ $(FUZZ_LIB_A) $(FUZZ_GPU_A):
 	@mkdir -p $(@D)
 	$(call step,AR)rm -f $@ && ar rcs $@ $^
 
-FUZZ_PEER_O := $(B)/fuzz/tests/peer.o $(B)/fuzz/tests/peer_commands.o $(B)/fuzz/tests/wire.o
+FUZZ_PEER_O := $(patsubst %,$(B)/fuzz/tests/%.o,peer peer_commands wire blob_memory)
 
 $(B)/fuzz/tests/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)

@@ -119,6 +119,7 @@ static void send_input(void)
 	uint8_t payload[sizeof(union vhost_user_payload)];
 	int fds[WIRE_MAX_FDS];
 	unsigned int nfds, i;
+	size_t size;
 
 	hdr.request = fuzz_number(&peer.in, 1);
 	hdr.flags = VHOST_USER_VERSION ^ fuzz_number(&peer.in, 1);
@@ -126,10 +127,9 @@ static void send_input(void)
 	for (i = 0; i < nfds; i++)
 		fds[i] = make_fd(fuzz_number(&peer.in, 1) % PEER_FDS);
 	hdr.size = fuzz_number(&peer.in, 2);
-	wire_send(peer.main, &hdr, payload,
-		     fuzz_bytes(&peer.in, payload,
-				hdr.size < sizeof(payload) ? hdr.size : sizeof(payload)),
-		     fds, nfds);
+	size = fuzz_bytes(&peer.in, payload,
+			  hdr.size < sizeof(payload) ? hdr.size : sizeof(payload));
+	wire_send(peer.main, &hdr, payload, size, fds, nfds);
 	for (i = 0; i < nfds; i++)
 		close(fds[i]);
 }
@@ -401,11 +401,14 @@ static void make_gpu(void)
 {
 	char frame[32];
 	const struct gpu_options options = { .width = 64, .height = 64, .scanout_shm = frame };
+	const struct gpu_context_spec heap = { .type = &context_heap, .limit = 1u << 20 };
 
 	snprintf(frame, sizeof(frame), "/proc/self/fd/%d", peer.frame_fd);
 	fuzz_assert(gpu_init(&peer.gpu, &options) == 0);
+	fuzz_assert(gpu_context_enable(&peer.gpu, &heap) == 0);
 	/* Low, or what is beyond them is never tried. */
 	peer.gpu.limits.resources = 16;
+	peer.gpu.limits.contexts = 4;
 	peer.gpu.limits.host_bytes = 1u << 20;
 }
 
@@ -491,6 +494,7 @@ void peer_run(const uint8_t *data, size_t size, bool ready)
 	session_run(&session);
 	session_close(&session);
 	fuzz_assert(!peer.gpu.resources.count && !peer.gpu.resources.host_bytes);
+	fuzz_assert(!peer.gpu.contexts.count && !peer.gpu.pending);
 
 	close(peer.main);
 	if (peer.channel >= 0)
