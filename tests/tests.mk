@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Tests by what they need: unit tests run anywhere, the rest in the emulators.
 
-UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+# The last one is for Debian 13's virglrenderer: check-venus.
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%, \
+	$(filter-out %/test_gpu_venus.c,$(wildcard tests/unit/test_*.c)))
 
 # The oracle is made from the manuals; nothing of the product is linked into it.
 T_CFLAGS = $(filter-out -Iuserspace%,$(U_CFLAGS)) -Itests -Itests/oracle -Itests/conformance
@@ -69,6 +71,13 @@ $(B)/tests/unit/test_gpu_%: tests/unit/test_gpu_%.c $(GPU_A) $(LIB_A)
 check-fast: $(UNIT) $(FUZZ_FILES)
 	@tests/run-unit $(UNIT)
 	@$(FUZZ_CHECK)
+
+# venus with the real render server, in a Debian 13 tree. Root or sudo.
+VENUS_TEST := $(B)/trixie-check/tests/unit/test_gpu_venus
+check-venus:
+	@scripts/in-debian "$$(scripts/debian-tree trixie check $(TRIXIE_PACKAGES) libcmocka-dev virgl-server)" \
+		sh -c 'make -s --no-print-directory B=$(B)/trixie-check KERNEL_SOURCE= $(VENUS_TEST) && \
+		tests/run-unit $(VENUS_TEST)'
 
 check-emu: modules $(EMU_FILES) $(B)/tests/oracle/trace-report
 	@$(EMU_RUN) $(EMU_FILES)

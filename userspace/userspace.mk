@@ -5,11 +5,15 @@
 PREFIX ?= /usr/local
 CC ?= gcc
 PKGS := libdrm libseccomp libcap-ng libzstd libxxhash libcjson libpng
+# For --context=venus. Debian 12's is too old.
+VIRGL := $(if $(shell pkg-config --exists 'virglrenderer >= 1.1' && echo 1),virglrenderer)
+PKGS += $(VIRGL)
 
 U_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wformat=2 -fstack-protector-strong \
 	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -MMD -MP \
 	-Iuserspace -Iuserspace/lib -isystem kernel/include/uapi \
+	$(VIRGL:virglrenderer=-DHAVE_VIRGLRENDERER) \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 U_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 U_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread

@@ -57,7 +57,7 @@ int blob_memory_new(uint32_t memtype, uint64_t size)
 int blob_memory_of(int memfd, uint64_t size)
 {
 	(void)size;
-	return dup(memfd);
+	return fcntl(memfd, F_DUPFD_CLOEXEC, 3);
 }
 
 void memtype_open(void)
@@ -102,7 +102,7 @@ static inline int blob_setup(void **state)
 	fake_fds = 0;
 	guest_setup(state);
 	capture_begin();
-	assert_int_equal(gpu_context_enable(&guest.gpu, &spec), 0);
+	assert_int_equal(gpu_context_enable(&guest.gpu, &spec, NULL), 0);
 	assert_logged(capture_end(), "no UC memory to be had");
 	shmem_init(&shmem, &static_buffer, 1, REGION);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);

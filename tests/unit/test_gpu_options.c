@@ -320,6 +320,23 @@ static void test_too_many_buffers(void **state)
 	assert_int_equal(opts.nbuffers, BUFFER_MAX);
 }
 
+static void test_contexts(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--fd=3", NULL), 0);
+	assert_int_equal(opts.ncontexts, 0);
+	assert_false(opts.sandbox.blobs);
+	assert_int_equal(parse("--fd=3", "--context=heap,limit=8M", NULL), 0);
+	assert_int_equal(opts.ncontexts, 1);
+	assert_int_equal(opts.contexts[0].limit, 8 << 20);
+	assert_true(opts.sandbox.blobs);
+	assert_false(opts.sandbox.threads);
+	refused("--context=heap: heap was given before", "--fd=3", "--context=heap,limit=1M",
+		"--context=heap");
+	refused("--context=magic: there is no type 'magic' in this build", "--fd=3",
+		"--context=magic");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_buffer_refused),
 		cmocka_unit_test(test_node_length),
 		cmocka_unit_test(test_too_many_buffers),
+		cmocka_unit_test(test_contexts),
 	};
 
 	return cmocka_run_group_tests_name("gpu-proc options", tests, NULL, NULL);

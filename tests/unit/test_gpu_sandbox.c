@@ -32,6 +32,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <pthread.h>
+
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/dmabuf_memtype.h>
@@ -382,6 +384,38 @@ static void test_blobs(void **state)
 	assert_exit(in_child(make_blobs), PASS);
 }
 
+static void *run_thread(void *arg)
+{
+	return arg;
+}
+
+/* With virglrenderer threads, but no processes. */
+static int make_threads(void)
+{
+	const struct sandbox_options options = { .mode = SANDBOX_STRICT, .threads = true };
+	static int token;
+	pthread_t thread;
+	void *result;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || sandbox_filter(&options) < 0)
+		return NOT_ENTERED;
+	if (pthread_create(&thread, NULL, run_thread, &token) ||
+	    pthread_join(thread, &result) || result != &token)
+		return 1;
+	fork();
+	return PASS;
+}
+
+static void test_threads(void **state)
+{
+	int status;
+
+	(void)state;
+	status = in_child(make_threads);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+		fail_msg("wait status 0x%x, fork() must be killed by SIGSYS", status);
+}
+
 static void test_main_loop(void **state)
 {
 	(void)state;
@@ -467,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_forbidden),
 		cmocka_unit_test(test_main_loop),
 		cmocka_unit_test(test_blobs),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_screenshot),
 		cmocka_unit_test(test_close_inherited),
 	};

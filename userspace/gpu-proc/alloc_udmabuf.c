@@ -21,7 +21,11 @@ int udmabuf_of(int udmabuf, int memfd, uint64_t size)
 		.size = size,
 	};
 
-	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+	int seals = fcntl(memfd, F_GET_SEALS);
+
+	/* One may be sealed against further seals. */
+	if (seals < 0 || (!(seals & F_SEAL_SHRINK) &&
+			  fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0))
 		return -1;
 	return ioctl(udmabuf, UDMABUF_CREATE, &create);
 }

@@ -10,6 +10,7 @@
  * of which memory can be had.
  */
 uint32_t blob_memory_open(void);
+#define BLOB_MEMORY_WRAPS	(1u << 6)	/* WB: blob_memory_of() works, too */
 void blob_memory_close(void);
 
 /* Zeroed memory of a type of the mask: a DMA-buf, or -1 with errno. */

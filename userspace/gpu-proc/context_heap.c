@@ -20,11 +20,12 @@ static struct {
 	uint64_t limit, used;	/* bytes of all blobs */
 } heap;
 
-static int heap_open(const struct gpu_context_spec *spec)
+static int heap_open(const struct gpu_context_spec *spec, const struct sandbox_options *sandbox)
 {
 	uint32_t wanted[] = { DMABUF_MEMTYPE_UC, DMABUF_MEMTYPE_WC, DMABUF_MEMTYPE_WB };
 	size_t i;
 
+	(void)sandbox;
 	heap.limit = spec->limit;
 	heap.used = 0;
 	heap.memtypes = blob_memory_open();

@@ -71,11 +71,12 @@ int gpu_context_spec_parse(struct gpu_context_spec *spec, const char *arg)
 	return -1;
 }
 
-int gpu_context_enable(struct gpu *gpu, const struct gpu_context_spec *spec)
+int gpu_context_enable(struct gpu *gpu, const struct gpu_context_spec *spec,
+		       const struct sandbox_options *sandbox)
 {
 	struct gpu_context_table *table = &gpu->contexts;
 
-	if (gpu_fence_open(gpu) < 0 || spec->type->open(spec) < 0)
+	if (gpu_fence_open(gpu) < 0 || spec->type->open(spec, sandbox) < 0)
 		return -1;
 	table->types[table->ntypes++] = spec->type;
 	gpu->config.num_capsets = table->ntypes;
@@ -201,6 +202,7 @@ enum gpu_outcome gpu_context_create(struct gpu_request *req)
 	if (!ctx)
 		return gpu_refuse(req, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
 				  "context %u: no memory", id);
+	ctx->gpu = req->gpu;
 	ctx->id = id;
 	ctx->type = find_capset(req->gpu, capset);
 	take_name(ctx, cmd);

@@ -3,6 +3,7 @@
 #ifndef GPU_PROC_GPU_CONTEXT_H
 #define GPU_PROC_GPU_CONTEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct gpu_context;
 struct gpu_context_spec;
 struct gpu_request;
 struct gpu_resource;
+struct sandbox_options;
 
 /*
  * What a context can do. Functions that return a uint32_t return the response to the
@@ -34,7 +36,7 @@ struct gpu_context_type {
 	uint32_t capset_id, capset_version;
 
 	/* Before the sandbox: all that needs rights. 0, or -1 after a log line. */
-	int (*open)(const struct gpu_context_spec *spec);
+	int (*open)(const struct gpu_context_spec *spec, const struct sandbox_options *sandbox);
 	void (*close)(void);
 
 	/* Fill the capset in, up to len bytes; returns its size. */
@@ -81,9 +83,11 @@ struct gpu_context_spec {
 
 struct gpu_context {
 	struct gpu_context *next;
+	struct gpu *gpu;
 	uint32_t id;
 	const struct gpu_context_type *type;
 	char name[GPU_CONTEXT_NAME_MAX + 1];
+	bool dead;			/* its renderer failed: the guest may only destroy it */
 };
 
 struct gpu_context_table {
@@ -94,6 +98,9 @@ struct gpu_context_table {
 };
 
 extern const struct gpu_context_type context_heap;
+#ifdef HAVE_VIRGLRENDERER
+extern const struct gpu_context_type context_virgl;
+#endif
 
 /* All that were compiled in, in the order of --help; NULL ends the table. */
 extern const struct gpu_context_type *const gpu_context_types[];
@@ -102,7 +109,8 @@ extern const struct gpu_context_type *const gpu_context_types[];
 int gpu_context_spec_parse(struct gpu_context_spec *spec, const char *arg);
 
 /* Before the sandbox: offer this type to the guest. 0, or -1 after a log line. */
-int gpu_context_enable(struct gpu *gpu, const struct gpu_context_spec *spec);
+int gpu_context_enable(struct gpu *gpu, const struct gpu_context_spec *spec,
+		       const struct sandbox_options *sandbox);
 /* What they opened. */
 void gpu_context_disable_all(struct gpu *gpu);
 

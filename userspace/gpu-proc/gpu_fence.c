@@ -83,6 +83,7 @@ bool gpu_fence_add(struct gpu_request *req)
 	uint32_t flags = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX;
 	struct gpu *gpu = req->gpu;
 	struct gpu_context *ctx;
+	uint64_t fence;
 
 	if (req->size < sizeof(*hdr) || (hdr->flags & flags) != flags)
 		return false;
@@ -96,10 +97,12 @@ bool gpu_fence_add(struct gpu_request *req)
 			   GPU_CONTEXT_RINGS);
 		return false;
 	}
-	req->fence = ++gpu->fences.last;
-	if (ctx->type->fence(ctx, hdr->ring_idx, req->fence) == 0)
+	fence = ++gpu->fences.last;
+	if (ctx->type->fence(ctx, hdr->ring_idx, fence) == 0) {
+		/* A signal that is there already is looked at by the main loop, after this. */
+		req->fence = fence;
 		return true;
-	req->fence = 0;
+	}
 	gpu_refuse(req, VIRTIO_GPU_RESP_ERR_UNSPEC, "context %u: no fence on ring %u", ctx->id,
 		   hdr->ring_idx);
 	return false;

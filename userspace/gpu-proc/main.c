@@ -40,7 +40,9 @@ static int serve(const struct options *opts, struct buffer *buffers, struct gpu 
 
 /*
  * The process model: one process, one thread, one front-end, no state on disk
- * but the pictures that it was asked for.
+ * but the pictures that it was asked for. With --context=venus there are a render
+ * server, whose processes hold what is the GPU's, and a thread of virglrenderer's for
+ * each context, which waits for fences and touches nothing but gpu_fence.c's list.
  *
  * What needs rights comes first and depends on the command line alone: nodes and
  * files are opened, buffers allocated, mapped and filled, the socket bound. Then all
@@ -69,7 +71,7 @@ int main(int argc, char **argv)
 		puts("dmapat-gpu-proc " DMAPAT_VERSION);
 		return EXIT_SUCCESS;
 	case OPTIONS_PRINT_CAPABILITIES:
-		puts("{\n  \"type\": \"gpu\"\n}");
+		options_print_capabilities(stdout);
 		return EXIT_SUCCESS;
 	case OPTIONS_SERVE:
 		break;
@@ -92,7 +94,7 @@ int main(int argc, char **argv)
 	if (gpu_init(&gpu, &opts.gpu) < 0)
 		goto out_buffers;
 	for (i = 0; i < opts.ncontexts; i++)
-		if (gpu_context_enable(&gpu, &opts.contexts[i]) < 0)
+		if (gpu_context_enable(&gpu, &opts.contexts[i], &opts.sandbox) < 0)
 			goto out_gpu;
 	if (opts.socket_path) {
 		listener = listener_open(opts.socket_path);

@@ -76,8 +76,7 @@ void options_print_help(FILE *out)
 	      out);
 	for (type = gpu_context_types; *type; type++)
 		fprintf(out, "                           %s\n", (*type)->help);
-	fputs(
-	      "  --display=WIDTHxHEIGHT best mode of the guest's display (default 1024x768)\n"
+	fputs("  --display=WIDTHxHEIGHT best mode of the guest's display (default 1024x768)\n"
 	      "  --screenshot=FILE      write what it shows as PNG, at SIGUSR2 and at the end\n"
 	      "  --scanout-shm=FILE     keep what it shows in a file that viewers can map\n"
 	      "  --user=USER            whose rights to keep if started as root: a name or a\n"
@@ -90,6 +89,16 @@ void options_print_help(FILE *out)
 	      "SIGUSR1 writes the fill bytes again, SIGUSR2 the screenshot; SIGTERM and SIGINT end\n"
 	      "the program.\n",
 	      out);
+}
+
+void options_print_capabilities(FILE *out)
+{
+	const struct gpu_context_type *const *type;
+
+	fputs("{\n  \"type\": \"gpu\",\n  \"contexts\": [", out);
+	for (type = gpu_context_types; *type; type++)
+		fprintf(out, "%s\"%s\"", type == gpu_context_types ? " " : ", ", (*type)->name);
+	fputs(" ]\n}\n", out);
 }
 
 static int parse_fd(const char *arg, int *fd)
@@ -191,6 +200,7 @@ static int parse_context(struct options *opts, const char *arg)
 	/* There are no more types than places. */
 	opts->contexts[opts->ncontexts++] = spec;
 	opts->sandbox.blobs = true;
+	opts->sandbox.threads |= spec.type != &context_heap;
 	return 0;
 }
 

@@ -37,5 +37,7 @@ struct options {
 int options_parse(struct options *opts, int argc, char **argv);
 
 void options_print_help(FILE *out);
+/* As JSON. */
+void options_print_capabilities(FILE *out);
 
 #endif /* GPU_PROC_OPTIONS_H */

@@ -146,13 +146,16 @@ static int set_limits(const struct sandbox_options *opts)
 		struct rlimit limit;
 	} limits[] = {
 		{ RLIMIT_CORE, { 0, 0 } },
-		{ RLIMIT_NPROC, { 0, 0 } },
 		{ RLIMIT_MEMLOCK, { 0, 0 } },
 		{ RLIMIT_MSGQUEUE, { 0, 0 } },
 		{ RLIMIT_NOFILE, { nofile, nofile } },
 	};
+	const struct rlimit none = { 0, 0 };
 	size_t i;
 
+	/* Threads count: where there are some, the filter alone forbids processes. */
+	if (!opts->threads && setrlimit(RLIMIT_NPROC, &none) < 0)
+		return -1;
 	for (i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
 		struct rlimit now, want = limits[i].limit;
 
@@ -163,6 +166,50 @@ static int set_limits(const struct sandbox_options *opts)
 		if (setrlimit(limits[i].resource, &want) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* Stand in a copy of the mounts as they are here, in which nothing can be written to. */
+static int read_only_root(void)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
+	int tree, ret = -1;
+
+	tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (tree < 0)
+		return -1;
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) == 0 &&
+	    fchdir(tree) == 0 && chroot(".") == 0)
+		ret = 0;
+	close(tree);
+	return ret;
+}
+
+int sandbox_confine(const struct sandbox_options *opts)
+{
+	const int namespaces = SANDBOX_NAMESPACES & ~CLONE_NEWCGROUP;
+	bool root = geteuid() == 0;
+	struct identity id;
+
+	if (root && find_user(opts->user, &id) < 0)
+		return -1;
+	if (unshare(namespaces) < 0 && unshare(CLONE_NEWUSER | namespaces) < 0) {
+		if (step_failed(opts, "render server: cannot make namespaces"))
+			return -1;
+	} else if (read_only_root() < 0) {
+		if (step_failed(opts, "render server: cannot make the file systems read-only"))
+			return -1;
+	}
+	capng_clear(CAPNG_SELECT_ALL);
+	if (root && capng_change_id(id.uid, id.gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING) &&
+	    step_failed(opts, "render server: cannot become an ordinary user"))
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 &&
+	    step_failed(opts, "render server: cannot set no_new_privs"))
+		return -1;
+	if (drop_capabilities() < 0 &&
+	    step_failed(opts, "render server: cannot drop capabilities"))
+		return -1;
 	return 0;
 }
 

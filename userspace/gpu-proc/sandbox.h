@@ -13,6 +13,7 @@ enum sandbox_mode {
 struct sandbox_options {
 	enum sandbox_mode mode;
 	const char *user;	/* name or number; NULL: nobody. Used if started as root */
+	bool threads;		/* allow what virglrenderer does, in threads of its own */
 	bool blobs;		/* allow what makes blobs: a guest may have many */
 };
 
@@ -24,6 +25,12 @@ int sandbox_close_inherited(int keep);
  * them, resource limits. Returns 0, or -1 after it has logged which step failed.
  */
 int sandbox_isolate(const struct sandbox_options *opts);
+
+/*
+ * For a program that is about to be started in its own process: the same, but for the file
+ * system, which it can read, the user's supplementary groups, and the limits.
+ */
+int sandbox_confine(const struct sandbox_options *opts);
 
 /* Allow the system calls of the main loop and kill the process at any other. */
 int sandbox_filter(const struct sandbox_options *opts);

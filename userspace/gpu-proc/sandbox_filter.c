@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #include <linux/dma-heap.h>
 #include <linux/dmabuf_memtype.h>
 #include <linux/udmabuf.h>
+
+#define SIGSETXID	33	/* of the C library, below the first that SIGRTMIN counts */
 
 static const int allowed[] = {
 	/* sockets: listener_accept(), fdmsg.c */
@@ -68,7 +71,49 @@ static int add_blob_rules(scmp_filter_ctx ctx)
 	ret = allow_second(ctx, SCMP_SYS(fcntl), F_ADD_SEALS);
 	if (ret < 0)
 		return ret;
+	ret = allow_second(ctx, SCMP_SYS(fcntl), F_GET_SEALS);
+	if (ret < 0)
+		return ret;
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
+}
+
+/*
+ * virglrenderer: a thread for each context, and messages to the render server's
+ * processes. No new process: of clone() only what makes a thread.
+ */
+static int add_thread_rules(scmp_filter_ctx ctx)
+{
+	static const int calls[] = {
+		SCMP_SYS(futex), SCMP_SYS(madvise), SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
+		SCMP_SYS(rt_sigprocmask), SCMP_SYS(exit), SCMP_SYS(eventfd2), SCMP_SYS(lseek),
+		SCMP_SYS(getsockopt),
+	};
+	size_t i;
+	int ret;
+
+	for (i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+		if (ret < 0)
+			return ret;
+	}
+	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+			       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	if (ret < 0)
+		return ret;
+	ret = allow_second(ctx, SCMP_SYS(fcntl), F_DUPFD_CLOEXEC);
+	if (ret < 0)
+		return ret;
+	/* The C library's own, with its first thread. */
+	ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigaction), 1,
+			       SCMP_A0(SCMP_CMP_EQ, SIGSETXID));
+	if (ret < 0)
+		return ret;
+	/* Its flags are in memory, where a filter cannot look: the C library then uses clone(). */
+	ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (ret < 0)
+		return ret;
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
 static int add_rules(scmp_filter_ctx ctx, const struct sandbox_options *opts)
@@ -96,7 +141,10 @@ static int add_rules(scmp_filter_ctx ctx, const struct sandbox_options *opts)
 	ret = allow_second(ctx, SCMP_SYS(fcntl), F_SETFL);
 	if (ret < 0)
 		return ret;
-	return opts->blobs ? add_blob_rules(ctx) : 0;
+	ret = opts->blobs ? add_blob_rules(ctx) : 0;
+	if (ret < 0)
+		return ret;
+	return opts->threads ? add_thread_rules(ctx) : 0;
 }
 
 int sandbox_filter(const struct sandbox_options *opts)
