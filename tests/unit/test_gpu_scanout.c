@@ -384,19 +384,28 @@ static void test_off(void **state)
 	assert_shot(1, 1, colour_at(1, 1));
 }
 
-/* A blob of guest pages, as RESOURCE_CREATE_BLOB makes it. */
+/* A blob of guest pages, from PICTURE on. */
 static void make_blob(uint32_t id, uint32_t size)
 {
-	struct gpu_resource *res;
+	struct {
+		struct virtio_gpu_resource_create_blob cmd;
+		struct virtio_gpu_mem_entry entry;
+	} req = {
+		.cmd = {
+			.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+			.resource_id = id,
+			.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+			.nr_entries = 1,
+			.size = size,
+		},
+		.entry = { .addr = PICTURE, .length = size },
+	};
 
-	assert_ok(create_2d(id, BGRX, 1, 1));
-	assert_ok(attach(id, PICTURE, size));
-	res = gpu_resource_find(&guest.gpu, id);
-	free(res->image.pixels);
-	res->image = (struct gpu_image){ .pixels = NULL };
-	res->kind = GPU_RESOURCE_BLOB;
-	res->size = size;
+	assert_ok(ask(req));
 }
+
+#define BLOB_SIZE	4096u
+#define BLOB_OFFSET	(BLOB_SIZE - 7 * 100 - 64)	/* the last pixel is the blob's last */
 
 static void test_blob(void **state)
 {
@@ -408,7 +417,7 @@ static void test_blob(void **state)
 		.height = 8,
 		.format = VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM,
 		.strides = { 100 },
-		.offsets = { 40 },
+		.offsets = { BLOB_OFFSET },
 	}, bad;
 	struct virtio_gpu_resource_flush flushed;
 	uint32_t x, y;
@@ -419,10 +428,10 @@ static void test_blob(void **state)
 	bad = req;
 	bad.resource_id = 9;
 	assert_refused(bad, INVALID_PARAMETER, "resource 9 is no blob");
-	make_blob(1, 40 + 7 * 100 + 64);
+	make_blob(1, BLOB_SIZE);
 	for (y = 0; y < 8; y++)
 		for (x = 0; x < 16; x++)
-			put_pixel((uint8_t *)guest.ram + PICTURE + 40 + 100 * y + 4 * x, "RGBA",
+			put_pixel((uint8_t *)guest.ram + PICTURE + BLOB_OFFSET + 100 * y + 4 * x, "RGBA",
 				  colour_at(x, y));
 	assert_ok(ask(req));
 	take_screenshot();
@@ -432,7 +441,7 @@ static void test_blob(void **state)
 		for (x = 0; x < 10; x++)
 			assert_shot(x, y, colour_at(x + 2, y + 1));
 	/* No transfer: what the guest writes is there with the flush. */
-	memset(guest.ram + PICTURE + 40 + 100, 0xff, 64);
+	memset(guest.ram + PICTURE + BLOB_OFFSET + 100, 0xff, 64);
 	assert_ok(flush(1, 0, 0, 16, 1));
 	take_screenshot();
 	assert_shot(3, 0, colour_at(5, 1));
@@ -463,8 +472,8 @@ static void test_blob(void **state)
 	bad.strides[0] = UINT32_MAX;
 	assert_refused(bad, INVALID_PARAMETER, "4294967295 rows of 4294967295 bytes");
 	bad = req;
-	bad.offsets[0] = 41;
-	assert_refused(bad, INVALID_PARAMETER, "a picture that ends at 805 of resource 1, which has 804 bytes");
+	bad.offsets[0]++;
+	assert_refused(bad, INVALID_PARAMETER, "a picture that ends at 4097 of resource 1, which has 4096 bytes");
 	bad = req;
 	bad.r.x = 7;
 	assert_refused(bad, INVALID_PARAMETER, "10 x 5 pixels at 7, 1 of resource 1, which shows 16 x 8");
@@ -599,7 +608,7 @@ static void test_cursor_bad(void **state)
 	assert_ok(create_2d(1, BGRA, 64, 63));
 	cursor_refused(VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 0,
 		       "resource 1 has 64 x 63 pixels, a cursor has 64 x 64");
-	make_blob(2, 64 * 64 * 4 - 1);
+	make_blob(2, 3 * 4096);
 	cursor_refused(VIRTIO_GPU_CMD_UPDATE_CURSOR, 2, 0, "resource 2 has no 16384 bytes of a cursor");
 	assert_false(guest.gpu.cursor.visible);
 }
