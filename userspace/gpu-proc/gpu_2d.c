@@ -65,9 +65,9 @@ enum gpu_outcome gpu_2d_transfer(struct gpu_request *req)
 	if (!res)
 		return GPU_DONE;
 	image = &res->image;
-	if (res->kind != GPU_RESOURCE_2D)
-		return gpu_refuse(req, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
-				  "resource %u is no picture of 2D", res->id);
+	/* What the guest wrote to a blob is there. Linux asks all the same. */
+	if (res->kind == GPU_RESOURCE_BLOB)
+		return gpu_respond(req, VIRTIO_GPU_RESP_OK_NODATA);
 	if (!res->backing.entries)
 		return gpu_refuse(req, VIRTIO_GPU_RESP_ERR_UNSPEC, "resource %u has no backing",
 				  res->id);
