@@ -5,13 +5,13 @@ LINUX = $(patsubst %.c,$(B)/%,$(wildcard tests/linux/test_*.c))
 
 $(LINUX): $(B)/tests/%: tests/%.c tests/linux/linux_vm.h $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lzstd -lpthread
+	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lzstd -lpng -lpthread
 
 # Not ours, and as Debian has it.
 VIRTIOFSD = $(firstword $(wildcard /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd) /usr/lib/qemu/virtiofsd)
 
 LINUX_OUT = $(B)/tests/linux/out
-LINUX_FILES = $(LINUX) $(B)/userspace/dmapat-vmm $(VIRTIOFSD) \
+LINUX_FILES = $(LINUX) $(B)/userspace/dmapat-vmm $(B)/userspace/dmapat-gpu-proc $(VIRTIOFSD) \
 	$(B)/tests/linux/guest-initrd $$(tests/emu/stock-kernel $(KVER))/vmlinuz
 
 $(B)/tests/linux/guest-initrd: tests/linux/mkguest tests/linux/guest-init tests/emu/stock-kernel
@@ -19,7 +19,7 @@ $(B)/tests/linux/guest-initrd: tests/linux/mkguest tests/linux/guest-init tests/
 	$(call step,GUEST)tests/linux/mkguest $@ "$$(tests/emu/stock-kernel $(KVER))"
 
 # A part of `make check`; its sum is the last line of build/tests/linux/log.
-check-linux: modules $(LINUX) $(B)/userspace/dmapat-vmm \
+check-linux: modules $(LINUX) $(B)/userspace/dmapat-vmm $(B)/userspace/dmapat-gpu-proc \
 		$(B)/tests/linux/guest-initrd
 	@KVER=$(KVER) BUILD=$(B) tests/emu/run -l tests/linux/linux.list $(if $(TEST),-t '$(TEST)') -o $(LINUX_OUT) $(LINUX_FILES) \
 		> $(B)/tests/linux/log; status=$$?; cat $(B)/tests/linux/log; exit $$status
