@@ -92,6 +92,7 @@ static inline void guest_stop(void)
 	gpu_disconnect(&guest.gpu);
 	assert_int_equal(guest.gpu.resources.count, 0);
 	assert_int_equal(guest.gpu.resources.host_bytes, 0);
+	assert_int_equal(guest.gpu.pending_bytes, 0);
 	gpu_fini(&guest.gpu);
 	for (q = 0; q < QUEUE_COUNT; q++) {
 		queue_reset(&guest.queues[q]);

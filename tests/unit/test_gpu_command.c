@@ -282,6 +282,29 @@ static void test_rounds(void **state)
 	assert_int_equal(d->used->idx, DRIVER_NUM + 1);
 }
 
+/* Requests wait for an answer, and a driver offers more and more of them. */
+static void test_pending(void **state)
+{
+	struct virtio_gpu_ctrl_hdr info = { .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO };
+	uint8_t large[8192] = { 0 };
+
+	(void)state;
+	memcpy(large, &info, sizeof(info));
+	guest.gpu.limits.pending_bytes = sizeof(struct gpu_request) + 4096;
+	assert_int_equal(guest_ask(large, 4000), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	assert_int_equal(guest.gpu.pending_bytes, 0);
+	capture_begin();
+	assert_int_equal(guest_ask(large, 4200), VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+	assert_logged(capture_end(), "GET_DISPLAY_INFO: ");
+	assert_logged(capture_text, "bytes of requests are not answered yet");
+	assert_int_equal(guest.gpu.pending_bytes, 0);
+	/* One is under way: there is room for no other. */
+	guest.gpu.pending_bytes = 4096;
+	assert_int_equal(ask(info), VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+	guest.gpu.pending_bytes = 0;
+	assert_int_equal(ask(info), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+}
+
 /* A guest makes as many errors as it likes; the log has an end. */
 static void test_complaints(void **state)
 {
@@ -320,6 +343,7 @@ int main(void)
 		TEST(test_event_index),
 		TEST(test_hold),
 		TEST(test_rounds),
+		TEST(test_pending),
 		TEST(test_complaints),
 	};
 

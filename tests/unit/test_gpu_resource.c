@@ -89,7 +89,8 @@ static void test_limits(void **state)
 	struct attach_one backing;
 
 	(void)state;
-	guest.gpu.limits = (struct gpu_limits){ .resources = 3, .host_bytes = 1000 };
+	guest.gpu.limits.resources = 3;
+	guest.gpu.limits.host_bytes = 1000;
 	assert_ok(create_2d(1, BGRX, 10, 10));
 	create = create_request(2, BGRX, 151, 1);
 	assert_refused(create, OUT_OF_MEMORY, "604 bytes and the 400 of all others are above the limit, 1000");

@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define RESOURCES_MAX	16384u
-#define CONTEXTS_MAX	128u
-#define HOST_BYTES_MAX	(512ull << 20)
-#define COMPLAINTS_MAX	100u
+#define RESOURCES_MAX		16384u
+#define CONTEXTS_MAX		128u
+#define HOST_BYTES_MAX		(512ull << 20)
+#define PENDING_BYTES_MAX	(64ull << 20)
+#define COMPLAINTS_MAX		100u
 
 int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 {
@@ -24,6 +25,7 @@ int gpu_init(struct gpu *gpu, const struct gpu_options *options)
 			.resources = RESOURCES_MAX,
 			.contexts = CONTEXTS_MAX,
 			.host_bytes = HOST_BYTES_MAX,
+			.pending_bytes = PENDING_BYTES_MAX,
 		},
 		.fences = { .event = -1 },
 		.config = { .num_scanouts = 1 },

@@ -32,6 +32,7 @@ struct gpu_options {
 struct gpu_limits {
 	unsigned int resources, contexts;
 	uint64_t host_bytes;	/* pictures and lists of guest pages, of all resources */
+	uint64_t pending_bytes;	/* requests that are not answered yet */
 };
 
 struct gpu {
@@ -46,6 +47,7 @@ struct gpu {
 	struct frame frame;
 	int screenshot;				/* fd, or -1 */
 	struct gpu_request *pending;		/* taken from a queue, not answered yet */
+	uint64_t pending_bytes;			/* that those take */
 	unsigned int complaints;		/* log lines that the guest has caused */
 
 	/* The front-end's, while there is one: */

@@ -106,8 +106,15 @@ enum gpu_outcome gpu_refuse(struct gpu_request *req, uint32_t type, const char *
 	return gpu_respond(req, type);
 }
 
+/* What it takes until it is answered. */
+static uint64_t request_bytes(const struct gpu_request *req)
+{
+	return sizeof(*req) + req->size + req->nr_in * sizeof(*req->in);
+}
+
 static void unlink_request(struct gpu_request *req)
 {
+	req->gpu->pending_bytes -= request_bytes(req);
 	if (req->next)
 		req->next->prev = req->prev;
 	if (req->prev)
@@ -118,6 +125,7 @@ static void unlink_request(struct gpu_request *req)
 
 static void link_request(struct gpu_request *req)
 {
+	req->gpu->pending_bytes += request_bytes(req);
 	req->next = req->gpu->pending;
 	if (req->next)
 		req->next->prev = req;
@@ -226,6 +234,14 @@ void gpu_serve(struct queue *queue, const struct virtqueue_chain *chain)
 		return;
 	}
 	link_request(req);
+	/* A driver that offers its descriptors again before they are answered has no end of them. */
+	if (gpu->pending_bytes > gpu->limits.pending_bytes) {
+		gpu_refuse(req, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+			   "%llu bytes of requests are not answered yet",
+			   (unsigned long long)gpu->pending_bytes);
+		gpu_request_finish(req);
+		return;
+	}
 	if (serve(req) == GPU_DONE)
 		gpu_request_done(req);
 }
