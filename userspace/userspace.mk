@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 CC ?= gcc
-PKGS := libdrm libseccomp libcap-ng libzstd libxxhash libcjson libpng
+PKGS := libdrm libseccomp libcap-ng libzstd libxxhash libcjson libpng vulkan
 # For --context=venus. Debian 12's is too old.
 VIRGL := $(if $(shell pkg-config --exists 'virglrenderer >= 1.1' && echo 1),virglrenderer)
 PKGS += $(VIRGL)

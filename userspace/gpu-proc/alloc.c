@@ -12,6 +12,7 @@ const struct allocator *const allocators[] = {
 	&alloc_heap,
 	&alloc_drm,
 	&alloc_udmabuf,
+	&alloc_vulkan,
 	NULL,
 };
 

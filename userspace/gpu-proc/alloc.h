@@ -28,6 +28,7 @@ struct allocator {
 extern const struct allocator alloc_heap;
 extern const struct allocator alloc_drm;
 extern const struct allocator alloc_udmabuf;
+extern const struct allocator alloc_vulkan;
 
 /* All of them, in the order of --help; NULL ends the table. */
 extern const struct allocator *const allocators[];

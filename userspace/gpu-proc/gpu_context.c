@@ -150,7 +150,7 @@ enum gpu_outcome gpu_context_get_capset(struct gpu_request *req)
 {
 	const struct virtio_gpu_get_capset *cmd = &req->cmd->get_capset;
 	const struct gpu_context_type *type = find_capset(req->gpu, cmd->capset_id);
-	struct virtio_gpu_ctrl_hdr *hdr = &req->response.hdr;
+	const size_t header = sizeof(req->response.hdr);
 	size_t size;
 
 	if (!type)
@@ -160,9 +160,8 @@ enum gpu_outcome gpu_context_get_capset(struct gpu_request *req)
 		return gpu_refuse(req, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 				  "capset id %u has version %u at most, not %u", cmd->capset_id,
 				  type->capset_version, cmd->capset_version);
-	size = type->capset(req->response.bytes + sizeof(*hdr),
-			    sizeof(req->response) - sizeof(*hdr));
-	return gpu_respond_with(req, VIRTIO_GPU_RESP_OK_CAPSET, sizeof(*hdr) + size);
+	size = type->capset(req->response.bytes + header, sizeof(req->response) - header);
+	return gpu_respond_with(req, VIRTIO_GPU_RESP_OK_CAPSET, header + size);
 }
 
 /* The name is for logs and debuggers of the host: no control characters. */
