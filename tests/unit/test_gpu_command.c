@@ -305,6 +305,41 @@ static void test_pending(void **state)
 	assert_int_equal(ask(info), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }
 
+/* The queue is about to stop: what is under way is answered, with its fence, as an error. */
+static void test_abort(void **state)
+{
+	struct virtio_gpu_ctrl_hdr info = { .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO };
+	struct gpu_request *req = calloc(1, sizeof(*req));
+	const struct vring_used *used = guest.drv[0].used;
+
+	(void)state;
+	ask(info);
+	req->gpu = &guest.gpu;
+	req->queue = &guest.queues[0];
+	req->head = 6;
+	req->nr_in = 1;
+	req->in = calloc(1, sizeof(*req->in));
+	*req->in = (struct queue_segment){ .gpa = RESPONSE, .len = 64 };
+	req->in_len = 64;
+	req->cmd = calloc(1, sizeof(*req->cmd));
+	req->size = sizeof(req->cmd->hdr);
+	req->cmd->hdr = (struct virtio_gpu_ctrl_hdr){
+		.flags = VIRTIO_GPU_FLAG_FENCE, .fence_id = 77,
+	};
+	guest.gpu.pending = req;
+	guest.gpu.pending_bytes = sizeof(*req) + sizeof(*req->in) + req->size;
+	gpu_abort(&guest.gpu, &guest.queues[1]);
+	assert_int_equal(used->idx, 1);
+	gpu_abort(&guest.gpu, &guest.queues[0]);
+	assert_int_equal(used->idx, 2);
+	assert_int_equal(used->ring[1].id, 6);
+	assert_int_equal(used->ring[1].len, sizeof(info));
+	memcpy(&info, guest.ram + RESPONSE, sizeof(info));
+	assert_int_equal(info.type, VIRTIO_GPU_RESP_ERR_UNSPEC);
+	assert_int_equal(info.fence_id, 77);
+	assert_null(guest.gpu.pending);
+}
+
 /* A guest makes as many errors as it likes; the log has an end. */
 static void test_complaints(void **state)
 {
@@ -344,6 +379,7 @@ int main(void)
 		TEST(test_hold),
 		TEST(test_rounds),
 		TEST(test_pending),
+		TEST(test_abort),
 		TEST(test_complaints),
 	};
 

@@ -328,6 +328,52 @@ static void test_reset_resources(void **state)
 	fe_hang_up(&fe, SESSION_CLOSED);
 }
 
+/* A request that waits for something, on a queue that has not been started. */
+static void make_pending(unsigned int q)
+{
+	struct gpu_request *req = calloc(1, sizeof(*req));
+
+	req->gpu = &fe.gpu;
+	req->queue = &fe.session.queues[q];
+	req->cmd = calloc(1, sizeof(*req->cmd));
+	req->next = fe.gpu.pending;
+	if (req->next)
+		req->next->prev = req;
+	fe.gpu.pending = req;
+	fe.gpu.pending_bytes += sizeof(*req);
+}
+
+/* A queue that is stopped has its requests back first, and no other's. */
+static void test_stop_pending(void **state)
+{
+	struct vhost_vring_state control = { .index = 0 };
+	struct vhost_user_msg msg;
+
+	(void)state;
+	fe_start(&fe);
+	fe_handshake(&fe, FE_ALL_FEATURES);
+	make_pending(1);
+	make_pending(0);
+	make_pending(0);
+	fe_send(fe.sock, VHOST_USER_GET_VRING_BASE, 0, &control, sizeof(control), -1);
+	fe_reply(&fe, VHOST_USER_GET_VRING_BASE, &msg);
+	assert_non_null(fe.gpu.pending);
+	assert_ptr_equal(fe.gpu.pending->queue, &fe.session.queues[1]);
+	assert_null(fe.gpu.pending->next);
+	make_pending(0);
+	fe_send_u64(&fe, VHOST_USER_SET_STATUS, 0, 0);
+	fe_get(&fe, VHOST_USER_GET_STATUS);
+	assert_null(fe.gpu.pending);
+	make_pending(0);
+	make_pending(1);
+	assert_int_equal(fe_ack(&fe, VHOST_USER_RESET_DEVICE, NULL, 0, -1), 0);
+	assert_null(fe.gpu.pending);
+	assert_int_equal(fe.gpu.pending_bytes, 0);
+	make_pending(0);
+	fe_hang_up(&fe, SESSION_CLOSED);
+	assert_null(fe.gpu.pending);
+}
+
 /* SIGUSR2, which the session serves as it goes on. */
 static void test_screenshot(void **state)
 {
@@ -526,6 +572,7 @@ int main(void)
 		cmocka_unit_test(test_reset_unread_answer),
 		cmocka_unit_test(test_reset_after_refusal),
 		cmocka_unit_test(test_reset_resources),
+		cmocka_unit_test(test_stop_pending),
 		cmocka_unit_test(test_screenshot),
 		cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_closed_everywhere),
