@@ -122,6 +122,7 @@ struct frontend {
 	unsigned int nr_buffers;
 	unsigned int nr_requests;	/* of the back-end, until it is ready */
 	bool config_changed;		/* before it was */
+	uint64_t nr_refused;		/* requests of the back-end, since it was */
 
 	/* For the scripts; the client sets what they send. */
 	uint64_t driver_features;

@@ -19,6 +19,7 @@
 #include "vmm/vm.h"
 
 #define FRONTEND_SEND_MS	1000
+#define FRONTEND_LOGGED_REFUSALS 64
 
 static int frontend__check_mmap(const struct frontend *fe, const struct vhost_user_msg *msg,
 				unsigned int nfds, struct error *err)
@@ -60,6 +61,9 @@ static int frontend__map(struct frontend *fe, struct vhost_user_msg *msg, struct
 	if (r < 0)
 		return r;
 	fe->nr_buffers++;
+	/* Later they come and go as the guest's programs like; `query-memtype` has them. */
+	if (fe->state == FRONTEND_READY)
+		return 0;
 	log_info("buffer %s (%s): window 0x%" PRIx64 ", 0x%" PRIx64 " bytes, %s, map_info %s%s",
 		 buf->name, buf->exporter, buf->offset, buf->size, memtype__name(buf->memtype),
 		 memtype__map_info_name(buf->map_info), buf->bound ? ", bound" : "");
@@ -117,6 +121,14 @@ static bool frontend__answer(struct frontend *fe, const struct vhost_user_msg *r
 	return false;
 }
 
+/* All of the first, then ever fewer: whoever floods the back-end floods no log. */
+static bool frontend__logs_refusal(struct frontend *fe)
+{
+	uint64_t n = ++fe->nr_refused;
+
+	return n <= FRONTEND_LOGGED_REFUSALS || !(n & (n - 1));
+}
+
 void frontend__shmem_request(struct frontend *fe, struct vhost_user_msg *msg)
 {
 	struct error err = { 0 };
@@ -154,7 +166,8 @@ void frontend__shmem_request(struct frontend *fe, struct vhost_user_msg *msg)
 		frontend__fail(fe, -r, "%s refused: %s", what, err.msg);
 		return;
 	}
-	log_error("%s %s: %s refused: %s", fe->client->name, fe->socket, what, err.msg);
+	if (frontend__logs_refusal(fe))
+		log_error("%s %s: %s refused: %s", fe->client->name, fe->socket, what, err.msg);
 	data = cJSON_CreateObject();
 	cJSON_AddStringToObject(data, "socket", fe->socket);
 	cJSON_AddStringToObject(data, "reason", err.msg);
