@@ -14,9 +14,11 @@
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
 
+#include "backend_input.h"
 #include "peer.h"
 #include "vhost_user.h"
 #include "virtqueue_input.h"
+#include "vmm/frontend.h"
 
 static const char *folder;
 static FILE *out;
@@ -549,12 +551,159 @@ static void make_blobs(void)
 	end();
 }
 
+/* ---- messages of a back-end ---- */
+
+static void answers(uint8_t n)
+{
+	u8(BACKEND_ANSWER);
+	u8(n);
+}
+
+/* The handshake, and everything behind it until nothing is asked any more. */
+static void come_up(const char *name)
+{
+	begin("frontend", name);
+	answers(31);
+}
+
+static void map(enum backend_fd kind, uint8_t page_in_fd, uint8_t page, uint8_t pages)
+{
+	u8(BACKEND_MAP);
+	u8(kind);
+	u8(page_in_fd);
+	u8(page);
+	u8(pages);
+	u8(0);
+}
+
+static void unmap(uint8_t page, uint8_t pages)
+{
+	u8(BACKEND_UNMAP);
+	u8(page);
+	u8(pages);
+}
+
+static void want(enum frontend_script script)
+{
+	u8(BACKEND_RUN);
+	u8(script);
+}
+
+static void reply(const void *payload, uint16_t size)
+{
+	u8(BACKEND_REPLY);
+	u8(0);
+	u16(size);
+	bytes(payload, size);
+}
+
+static void make_frontend(void)
+{
+	const uint64_t everything = ~0ull;
+	enum frontend_script script;
+
+	come_up("device");
+	map(BACKEND_FD_BUFFER, 0, 0, 16);
+	want(FRONTEND_SCRIPT_START);
+	answers(31);
+	map(BACKEND_FD_SMALL, 0, 32, 1);
+	unmap(0, 16);
+	want(FRONTEND_SCRIPT_RESET);
+	answers(31);
+	map(BACKEND_FD_SMALL, 0, 32, 1);
+	end();
+
+	come_up("every-script");
+	for (script = FRONTEND_SCRIPT_LOG_ON; script <= FRONTEND_SCRIPT_WRITE_CONFIG; script++) {
+		want(script);
+		answers(31);
+	}
+	end();
+
+	come_up("scripts-in-a-row");
+	for (script = FRONTEND_SCRIPT_LOG_ON; script <= FRONTEND_SCRIPT_WRITE_CONFIG; script++)
+		want(script);
+	answers(31);
+	answers(31);
+	end();
+
+	come_up("wrong-fds");
+	map(BACKEND_FD_EVENT, 0, 0, 1);
+	map(BACKEND_FD_NULL, 0, 0, 1);
+	map(BACKEND_FD_SOCKET, 0, 0, 1);
+	map(BACKEND_FD_EMPTY, 0, 0, 1);
+	map(BACKEND_FD_SMALL, 1, 0, 1);
+	map(BACKEND_FD_SMALL, 0, 0, 2);
+	u8(BACKEND_REQUEST);
+	u8(VHOST_USER_BACKEND_SHMEM_MAP);
+	u8(VHOST_USER_FLAG_NEED_REPLY);
+	u8(8);
+	bytes("\0\0\0\0\0\0\0\0", 8);
+	u16(sizeof(struct vhost_user_mmap));
+	bytes(&(struct vhost_user_mmap) { .shmid = 1, .len = 0x1000, .flags = 1 },
+	      sizeof(struct vhost_user_mmap));
+	end();
+
+	come_up("wrong-ranges");
+	map(BACKEND_FD_BUFFER, 0, 0, 16);
+	map(BACKEND_FD_BUFFER, 0, 15, 16);
+	map(BACKEND_FD_BUFFER, 0, 0, 0);
+	map(BACKEND_FD_BUFFER, 0, 255, 16);
+	unmap(0, 15);
+	unmap(0, 16);
+	unmap(0, 16);
+	end();
+
+	begin("frontend", "wrong-replies");
+	reply(&everything, sizeof(everything));
+	reply(&everything, sizeof(everything));
+	answers(4);
+	reply(&everything, 2);
+	u8(BACKEND_CLOSE);
+	u8(2);
+	answers(31);
+	end();
+
+	begin("frontend", "dies-in-the-handshake");
+	answers(3);
+	u8(BACKEND_CLOSE);
+	u8(0);
+	u8(BACKEND_CLOSE);
+	u8(2);
+	answers(31);
+	map(BACKEND_FD_BUFFER, 0, 0, 16);
+	u8(BACKEND_CLOSE);
+	u8(1);
+	u8(BACKEND_CLOSE);
+	u8(2);
+	answers(31);
+	end();
+
+	begin("frontend", "silent");
+	answers(5);
+	u8(BACKEND_WAIT);
+	u8(BACKEND_CLOSE);
+	u8(2);
+	answers(31);
+	want(FRONTEND_SCRIPT_STOP_QUEUES);
+	u8(BACKEND_WAIT);
+	end();
+
+	begin("frontend", "half-a-reply");
+	u8(BACKEND_BYTES);
+	u8(0);
+	u8(14);
+	bytes("\x01\0\0\0\x05\0\0\0\x08\0\0\0\0\x40", 14);
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
 		errx(2, "usage: corpus FOLDER");
 	folder = argv[1];
 	make_virtqueue();
+	make_frontend();
 	make_session();
 	make_2d();
 	make_blobs();

@@ -16,13 +16,18 @@ fuzz_objs = $(patsubst %.c,$(B)/fuzz/%.o,$(filter-out %/main.c,$(wildcard usersp
 FUZZ_LIB_A := $(B)/fuzz/userspace/lib/libdmapat.a
 FUZZ_GPU_A := $(B)/fuzz/userspace/gpu-proc/gpu-proc.a
 $(FUZZ_LIB_A): $(call fuzz_objs,lib)
+FUZZ_VMM_A := $(B)/fuzz/userspace/vmm/vmm.a
 $(FUZZ_GPU_A): $(call fuzz_objs,gpu-proc)
+$(FUZZ_VMM_A): $(call fuzz_objs,vmm)
+$(B)/fuzz/userspace/vmm/acpi.o: $(B)/userspace/vmm/acpi_dsdt.hex
+$(B)/fuzz/userspace/vmm/acpi.o: F_CFLAGS += -I$(B)/userspace/vmm
+$(B)/fuzz/userspace/vmm/dirty_iommufd.o: F_CFLAGS += -idirafter $(KERNEL_SOURCE)/include/uapi
 
 $(B)/fuzz/userspace/%.o: userspace/%.c
 	@mkdir -p $(@D)
 	$(call step,CC)$(FUZZ_CC) $(F_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
-$(FUZZ_LIB_A) $(FUZZ_GPU_A):
+$(FUZZ_LIB_A) $(FUZZ_GPU_A) $(FUZZ_VMM_A):
 	@mkdir -p $(@D)
 	$(call step,AR)rm -f $@ && ar rcs $@ $^
 
@@ -38,6 +43,8 @@ $(B)/tests/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz_%.o
 
 $(B)/tests/fuzz/fuzz_virtqueue: $(FUZZ_LIB_A)
 $(B)/tests/fuzz/fuzz_session $(B)/tests/fuzz/fuzz_gpu: $(FUZZ_PEER_O) $(FUZZ_GPU_A) $(FUZZ_LIB_A)
+$(B)/tests/fuzz/fuzz_frontend: $(B)/fuzz/tests/wire.o $(FUZZ_VMM_A) $(FUZZ_LIB_A)
+$(B)/tests/fuzz/fuzz_frontend: private FUZZ_WRAP = -Wl,--wrap=poll,--wrap=clock_gettime -lcmocka
 # The other side takes its turn when the program waits.
 $(B)/tests/fuzz/fuzz_session $(B)/tests/fuzz/fuzz_gpu: private FUZZ_WRAP = \
 	-Wl,--wrap=poll,--wrap=epoll_wait,--wrap=clock_gettime

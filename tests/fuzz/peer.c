@@ -405,7 +405,7 @@ static void make_gpu(void)
 
 	snprintf(frame, sizeof(frame), "/proc/self/fd/%d", peer.frame_fd);
 	fuzz_assert(gpu_init(&peer.gpu, &options) == 0);
-	fuzz_assert(gpu_context_enable(&peer.gpu, &heap) == 0);
+	fuzz_assert(gpu_context_enable(&peer.gpu, &heap, NULL) == 0);
 	/* Low, or what is beyond them is never tried. */
 	peer.gpu.limits.resources = 16;
 	peer.gpu.limits.contexts = 4;
