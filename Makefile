@@ -35,6 +35,7 @@ help:
 	@echo 'conformance  memory types on every emulated CPU: KTAP, build/report/index.html'
 	@echo 'check-mutants   broken modules: does the matrix fail in the right cells?'
 	@echo 'check-gpu    Debian 13 guests of dmapat-vmm (root or sudo, for the disk images)'
+	@echo 'check-venus  gpu-proc with the real render server, in a Debian 13 tree (root or sudo)'
 	@echo 'check-debug     the tests of the modules on a kernel with lockdep, KASAN, UBSAN'
 	@echo 'check-upstream  KVM selftests of the kernel, on stock modules and on ours'
 	@echo 'bench        instruction counts, stock beside dmapat'
