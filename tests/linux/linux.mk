@@ -5,7 +5,7 @@ LINUX = $(patsubst %.c,$(B)/%,$(wildcard tests/linux/test_*.c))
 
 $(LINUX): $(B)/tests/%: tests/%.c tests/linux/linux_vm.h $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
-	$(call step,LD)$(CC) $(T_CFLAGS) $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lzstd -lpng -lpthread
+	$(call step,LD)$(CC) $(T_CFLAGS) -Iuserspace/lib $(U_LDFLAGS) $< -o $@ $(CONFORMANCE_O) $(ORACLE_O) -lzstd -lpng -lpthread
 
 # Not ours, and as Debian has it.
 VIRTIOFSD = $(firstword $(wildcard /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd) /usr/lib/qemu/virtiofsd)

@@ -385,7 +385,12 @@ int virtio_vhost__init(struct virtio_vhost *vv, const struct virtio_vhost_type *
 void virtio_vhost__end(struct virtio_device *dev)
 {
 	struct virtio_vhost *vv = of(dev);
+	struct error err = { "" };
 
+	if (!vv->fe)
+		return;
+	if (window__unmap_all(dev->vm, vv->fe, &err) < 0)
+		log_error("%s: %s", dev->ops->name, err.msg);
 	frontend__destroy(vv->fe);
 	vv->fe = NULL;
 }
