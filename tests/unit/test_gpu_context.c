@@ -416,6 +416,23 @@ static void test_threads(void **state)
 	gpu_fence_signal(1, 0, 1);
 }
 
+/* What is memory of one type is none of another's. */
+static void test_foreign_resource(void **state)
+{
+	struct virtio_gpu_ctx_create heap_ctx = ctx_create_request(5, 63);
+	struct virtio_gpu_resource_create_blob blob = blob_request(5, 5, VIRTIO_GPU_HEAP_WC, PAGE);
+	struct virtio_gpu_ctx_resource attach =
+		ctx_request(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, 1, 5);
+
+	(void)state;
+	assert_ok(ask(heap_ctx));
+	assert_ok(ask(blob));
+	assert_refused(attach, INVALID_PARAMETER,
+		       "resource 5 is of type heap, context 1 of type fenced");
+	attach.hdr.ctx_id = 5;
+	assert_ok(ask(attach));
+}
+
 static void parse_refused(const char *arg, const char *text)
 {
 	struct gpu_context_spec spec;
@@ -463,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_context_goes, fence_setup, blob_teardown),
 		cmocka_unit_test_setup_teardown(test_ring_stops, fence_setup, blob_teardown),
 		cmocka_unit_test_setup_teardown(test_threads, fence_setup, blob_teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_resource, fence_setup, blob_teardown),
 		cmocka_unit_test(test_option),
 	};
 

@@ -261,6 +261,37 @@ static void test_too_many(void **state)
 	assert_int_equal(shmem.npending, 0);
 }
 
+/* The first of those that wait is withdrawn; the socket goes with others that wait. */
+static void test_too_many_and_gone(void **state)
+{
+	struct shmem_mapping *waiting = NULL;
+	unsigned int i;
+	int sv[2];
+
+	(void)state;
+	for (i = 0; i < SHMEM_SENT_MAX + 3; i++) {
+		struct shmem_mapping *mapping = map((32 + i) * PAGE, PAGE);
+
+		if (i == SHMEM_SENT_MAX)
+			waiting = mapping;
+	}
+	shmem_abandon(&shmem, waiting);
+	for (i = 0; i < SHMEM_SENT_MAX; i++)
+		expect(MAP, (32 + i) * PAGE);
+	answer(MAP, 0);
+	expect(MAP, (32 + SHMEM_SENT_MAX + 1) * PAGE);
+	shmem_close_socket(&shmem);
+	assert_int_equal(events[SHMEM_EVENT_GONE], SHMEM_SENT_MAX + 1);
+	close(front_end);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	front_end = sv[0];
+	assert_int_equal(shmem_set_socket(&shmem, sv[1], ~0ull), 0);
+	map(0, PAGE);
+	expect(MAP, 0);
+	answer(MAP, 0);
+	assert_int_equal(events[SHMEM_EVENT_MAPPED], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +301,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reset, start, stop),
 		cmocka_unit_test_setup_teardown(test_abandon, start, stop),
 		cmocka_unit_test_setup_teardown(test_too_many, start, stop),
+		cmocka_unit_test_setup_teardown(test_too_many_and_gone, start, stop),
 	};
 
 	return cmocka_run_group_tests_name("gpu-proc shared memory", tests, NULL, NULL);
