@@ -32,6 +32,9 @@ void leaf_watch_stop(void);
  */
 void leaf_watch_only(const uint64_t *gfns, size_t n);
 
+/* Watch entries at @gfn and above alone, whatever task causes them. */
+void leaf_watch_from(uint64_t gfn);
+
 /* leaf_last() forgets what was seen; leaf_now() does not. */
 void leaf_watch_clear(void);
 

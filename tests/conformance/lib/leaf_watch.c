@@ -141,6 +141,14 @@ void leaf_watch_only(const uint64_t *gfns, size_t n)
 	tracing_write("set_event_pid", text);
 }
 
+void leaf_watch_from(uint64_t gfn)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "gfn >= 0x%llx", (unsigned long long)gfn);
+	events_write("filter", text);
+}
+
 void leaf_watch_clear(void)
 {
 	events_read();

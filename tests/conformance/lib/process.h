@@ -42,7 +42,7 @@ struct control {
 	int fd;
 	char unread[4096];	/* came in behind the line that was found */
 	size_t nr_unread;
-	char line[16384];	/* what control_wait() found last */
+	char line[131072];	/* what control_wait() found last */
 };
 
 /* The socket may take a while to appear. */
