@@ -155,6 +155,28 @@ static void test_events(void **state)
 	assert_int_equal(events[SHMEM_EVENT_UNMAP_REFUSED], 1);
 	/* the front-end's refusal of a blob is the guest's matter */
 	assert_int_equal(shmem.refused, 0);
+	assert_int_equal(shmem.blobs_refused, 2);
+}
+
+/* A guest that has things refused for ever does not fill the log. */
+static void test_refusals_logged(void **state)
+{
+	unsigned int i, lines = 0;
+	const char *log;
+
+	(void)state;
+	for (i = 0; i < 150; i++) {
+		map(0, PAGE);
+		expect(MAP, 0);
+		answer(MAP, 1);
+	}
+	log = capture_end();
+	while ((log = strstr(log, "refused SHMEM_MAP"))) {
+		lines++;
+		log++;
+	}
+	assert_int_equal(lines, 100);
+	capture_begin();
 }
 
 /* What is mapped stays, what is under way is gone. */
@@ -297,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ranges, start, stop),
 		cmocka_unit_test_setup_teardown(test_events, start, stop),
+		cmocka_unit_test_setup_teardown(test_refusals_logged, start, stop),
 		cmocka_unit_test_setup_teardown(test_socket_closed, start, stop),
 		cmocka_unit_test_setup_teardown(test_reset, start, stop),
 		cmocka_unit_test_setup_teardown(test_abandon, start, stop),

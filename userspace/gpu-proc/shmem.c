@@ -19,6 +19,7 @@
 
 #define SEND_TIMEOUT_MS		5000	/* a front-end that does not read */
 #define REPLY_TIMEOUT_MS	5000	/* one that stops within a message */
+#define REFUSALS_LOGGED		100u	/* of blobs: a guest can cause many */
 
 static const char *backend_request_name(enum vhost_user_backend_request request)
 {
@@ -175,12 +176,12 @@ static void complete(struct shmem *shmem, uint64_t value)
 	const char *label = mapping->label ?: "an abandoned blob";
 	bool map = request == &mapping->map, export = mapping->event == export_event;
 
-	if (value)
+	if (value && (export || ++shmem->blobs_refused <= REFUSALS_LOGGED))
 		log_error("%s: the front-end refused %s of 0x%llx bytes at 0x%llx: it answered %llu",
 			  label, backend_request_name(request->request),
 			  (unsigned long long)mapping->size, (unsigned long long)mapping->offset,
 			  (unsigned long long)value);
-	else if (export)
+	if (!value && export)
 		log_info("%s: %s by the front-end", label, map ? "mapped" : "unmapped");
 	if (value && export)
 		shmem->refused++;

@@ -62,6 +62,7 @@ struct shmem {
 	struct shmem_request *unsent;	/* the first of those that wait to be sent, or NULL */
 	unsigned int nsent, npending;	/* sent and unanswered; unanswered */
 	unsigned int refused;		/* exports that the front-end answered with an error */
+	unsigned int blobs_refused;	/* the same of others */
 	bool failed;			/* what the front-end has mapped is not known any more */
 };
 
