@@ -719,7 +719,7 @@ static void test_not_created(void **state)
 		{ FEATURES, PROTOCOL, REGION, REFUSES, "SET_MEM_TABLE: refused with 1" },
 		{ FEATURES, PROTOCOL, REGION, CLOSES, "closed the connection" },
 	};
-	struct error err;
+	struct error err = { "" };
 	unsigned int i;
 
 	(void)state;
@@ -729,6 +729,7 @@ static void test_not_created(void **state)
 		be.protocol = cases[i].protocol;
 		be.region = cases[i].region;
 		set_mood(cases[i].mood, VHOST_USER_SET_MEM_TABLE);
+		err.msg[0] = '\0';
 		assert_true(create(&err) < 0);
 		if (!strstr(err.msg, cases[i].says) || !strstr(err.msg, be.path)) {
 			capture_end();
@@ -737,6 +738,7 @@ static void test_not_created(void **state)
 		assert_null(fake.vm.frontends);
 	}
 	unlink(be.path);
+	err.msg[0] = '\0';
 	assert_int_equal(create(&err), -ENOENT);
 	assert_non_null(strstr(err.msg, "connect: No such file"));
 }

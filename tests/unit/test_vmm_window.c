@@ -29,7 +29,7 @@ static int setup(void **state)
 {
 	struct window *win = &fake.vm.window;
 	struct memory_transaction t;
-	struct error err;
+	struct error err = { "" };
 
 	(void)state;
 	memset(&kvm, 0, sizeof(kvm));
@@ -67,7 +67,7 @@ static void test_many(void **state)
 	unsigned int i, n, calls = kvm.calls;
 	int before = count_fds();
 	struct buffer *buf;
-	struct error err;
+	struct error err = { "" };
 	char name[32];
 
 	(void)state;
@@ -115,7 +115,7 @@ static void test_overlap(void **state)
 		{ 12, 5, -EEXIST }, { 0, 9, -EEXIST }, { 19, 1, -EEXIST }, { 0, 30, -EEXIST },
 		{ 12, 4, 0 }, { 0, 8, 0 }, { 20, 1, 0 }, { 12, 1, -EEXIST },
 	};
-	struct error err;
+	struct error err = { "" };
 	unsigned int i;
 
 	(void)state;
@@ -131,7 +131,7 @@ static void test_overlap(void **state)
 /* A buffer that has the name that another would be given, because its own is taken. */
 static void test_names(void **state)
 {
-	struct error err;
+	struct error err = { "" };
 
 	(void)state;
 	strcpy(fake_name, "front@10000");
@@ -146,7 +146,7 @@ static void test_names(void **state)
 static void test_unmap_all(void **state)
 {
 	struct window *win = &fake.vm.window;
-	struct error err;
+	struct error err = { "" };
 	unsigned int i;
 
 	(void)state;
@@ -168,7 +168,7 @@ static void test_bar(void **state)
 {
 	struct window *win = &fake.vm.window;
 	const uint8_t *hva = win->hva;
-	struct error err;
+	struct error err = { "" };
 
 	(void)state;
 	assert_int_equal(kvm.nr, 1);

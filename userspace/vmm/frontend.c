@@ -83,7 +83,7 @@ void frontend__job_done(struct frontend *fe)
 void frontend__run(struct frontend *fe, struct frontend_job *job)
 {
 	struct frontend_job **last = &fe->jobs;
-	struct error err;
+	struct error err = { "" };
 
 	if (fe->state != FRONTEND_READY) {
 		error__set(&err, ENOTCONN, "the back-end has gone");
@@ -237,7 +237,7 @@ int frontend__create(struct frontend **out, struct vm *vm, struct loop *loop,
 void frontend__destroy(struct frontend *fe)
 {
 	struct frontend **at;
-	struct error err;
+	struct error err = { "" };
 
 	if (!fe)
 		return;

@@ -434,7 +434,6 @@ int window__unmap(struct vm *vm, const struct frontend *owner, uint64_t offset, 
 int window__unmap_all(struct vm *vm, const struct frontend *owner, struct error *err)
 {
 	struct window *win = &vm->window;
-	struct error why;
 	unsigned int i;
 	int r = 0, one;
 
@@ -445,7 +444,7 @@ int window__unmap_all(struct vm *vm, const struct frontend *owner, struct error 
 	for (i = win->nr_buffers; !win->frozen && i-- > 0;) {
 		if (win->buffers[i]->owner != owner)
 			continue;
-		one = window__clear(vm, win->buffers[i], r ? &why : err);
+		one = window__clear(vm, win->buffers[i], r ? NULL : err);
 		if (!one)
 			window__forget(win, win->buffers[i], i);
 		else if (!r)
