@@ -98,9 +98,7 @@ struct gpu_context_table {
 };
 
 extern const struct gpu_context_type context_heap;
-#ifdef HAVE_VIRGLRENDERER
-extern const struct gpu_context_type context_virgl;
-#endif
+extern const struct gpu_context_type context_virgl;	/* where HAVE_VIRGLRENDERER is defined */
 
 /* All that were compiled in, in the order of --help; NULL ends the table. */
 extern const struct gpu_context_type *const gpu_context_types[];
