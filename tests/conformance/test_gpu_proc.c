@@ -29,10 +29,10 @@
 #include "emu/trace.h"
 #include "lib/ktap.h"
 #include "lib/message.h"
+#include "lib/process.h"
 
 #define PROGRAM		"/t/dmapat-gpu-proc"
 #define SOCKET_PATH	"/run/gpu.sock"
-#define TIMEOUT_MS	20000
 #define SIZE		8192u
 #define SHMEM_SIZE	0x10000000ull
 
@@ -97,7 +97,8 @@ static bool program_says(struct program *program, const char *text)
 	ssize_t len;
 
 	while (!strstr(program->text, text)) {
-		if (program->len == sizeof(program->text) - 1 || poll(&pfd, 1, TIMEOUT_MS) <= 0)
+		if (program->len == sizeof(program->text) - 1 ||
+		    poll(&pfd, 1, process_timeout_ms()) <= 0)
 			return false;
 		len = read(program->log, program->text + program->len,
 			   sizeof(program->text) - 1 - program->len);
@@ -136,7 +137,7 @@ static uint64_t ask(int sock, uint32_t request, const void *payload, uint32_t si
 
 	/* need_reply: also where there is a reply anyway, it must be one */
 	message_send(sock, request, 8, payload, size, fd);
-	test_assert(message_receive(sock, &msg, TIMEOUT_MS));
+	test_assert(message_receive(sock, &msg, process_timeout_ms()));
 	test_assert(msg.request == request && msg.flags == 5);
 	return msg.payload[0];
 }
@@ -161,7 +162,7 @@ static int handshake(int sock)
 	close(sv[1]);
 
 	message_send(sock, 44, 0, NULL, 0, -1);
-	test_assert(message_receive(sock, &msg, TIMEOUT_MS));
+	test_assert(message_receive(sock, &msg, process_timeout_ms()));
 	test_eq(msg.size, 8 + 8 * 256, "GET_SHMEM_CONFIG: bytes");
 	test_eq((uint32_t)msg.payload[0], 1, "GET_SHMEM_CONFIG: regions");
 	test_eq(msg.payload[1 + 1], SHMEM_SIZE, "GET_SHMEM_CONFIG: size of region 1");
@@ -363,7 +364,7 @@ static void test_export(void)
 
 	kill(program.pid, SIGTERM);
 	for (i = 0; i < COUNT; i++) {
-		test_assert(message_receive(backend, &msg, TIMEOUT_MS));
+		test_assert(message_receive(backend, &msg, process_timeout_ms()));
 		test_ok(msg.request == 10 && msg.flags == 9 && msg.size == 40 && msg.fd < 0,
 			"buffer %u: SHMEM_UNMAP", i);
 		test_ok((msg.payload[0] & 0xff) == 1 && msg.payload[2] == offsets[i] &&

@@ -233,16 +233,16 @@ static void test_channels(void)
 {
 	start_source(WRITING);
 	start_destination();
-	side_migrate(&src, INCOMING_URI, ",\"channels\":3,\"timeout-ms\":10000");
+	side_migrate(&src, INCOMING_URI, ",\"channels\":3");
 	check_arrived("3 channels");
 	start_destination_with("A", "tcp:127.0.0.1:7010", all, "16M", "require");
 	side_migrate(&src, "tcp:127.0.0.1:7010",
-		     ",\"channels\":8,\"compression-level\":0,\"timeout-ms\":10000");
+		     ",\"channels\":8,\"compression-level\":0");
 	check_arrived("8 channels over TCP, not compressed");
 	/* Pages are on their way on all of them. */
 	start_destination();
 	side_migrate(&src, INCOMING_URI,
-		     ",\"channels\":3,\"bandwidth\":1000000,\"timeout-ms\":10000");
+		     ",\"channels\":3,\"bandwidth\":1000000");
 	test_assert(control_wait(&src.events, "\"pass\":1"));
 	control_command(&src.ctl, "\"execute\":\"migrate_cancel\"");
 	check_stayed("migration cancelled", "cancel with channels and a limit");
@@ -255,7 +255,7 @@ static void test_channels(void)
  * The guest writes all it has several times while it is sent once: the passes do not
  * get shorter, unless it is slowed down.
  */
-#define SLOW	",\"bandwidth\":4000000,\"compression-level\":0,\"timeout-ms\":10000"
+#define SLOW	",\"bandwidth\":4000000,\"compression-level\":0"
 
 static void test_auto_converge(void)
 {
@@ -386,7 +386,7 @@ static void relay(int listener, uint64_t at, enum mishap mishap)
 			{ .fd = fds[0], .events = POLLIN }, { .fd = fds[1], .events = POLLIN },
 		};
 
-		test_assert(poll(pfd, 2, PROCESS_TIMEOUT_MS) > 0);
+		test_assert(poll(pfd, 2, process_timeout_ms()) > 0);
 		for (i = 0; i < 2; i++) {
 			if (!pfd[i].revents)
 				continue;

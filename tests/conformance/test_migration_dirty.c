@@ -244,7 +244,7 @@ static void test_writers(void)
 
 	/* A limit that no buffer keeps: all passes are made. */
 	side_migrate(&src, "unix:" INCOMING,
-		     ",\"downtime-limit-ms\":1,\"max-rounds\":5,\"timeout-ms\":20000");
+		     ",\"downtime-limit-ms\":1,\"max-rounds\":5");
 	test_assert(control_wait(&src.events, "\"pass\":1"));
 	before = __atomic_load_n(&gpu.frames, __ATOMIC_RELAXED);
 	check_completed("writers");

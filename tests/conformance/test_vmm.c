@@ -87,7 +87,7 @@ static void check_status(struct control *c, const char *status, const char *what
 static void wait_launched(struct control *c)
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
-	int64_t end = process_now_ms() + PROCESS_TIMEOUT_MS;
+	int64_t end = process_now_ms() + process_timeout_ms();
 
 	while (!strstr(command(c, "query-status"), "\"launched\":true")) {
 		test_assert(process_now_ms() < end);

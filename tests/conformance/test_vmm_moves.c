@@ -129,7 +129,7 @@ static void test_move(void)
 		test_errno(mock_change(fd, move, WC, WC, WC), 0, "move %d", i);
 		/* the guest has written the buffer again: each pass changes every word */
 		before = map[0];
-		end = process_now_ms() + PROCESS_TIMEOUT_MS;
+		end = process_now_ms() + process_timeout_ms();
 		while (map[0] == before && process_now_ms() < end)
 			;
 		test_ok(map[0] != before, "move %d: the guest writes on", i);

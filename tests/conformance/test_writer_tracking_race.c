@@ -70,7 +70,7 @@ static void *write_in_thread(void *arg)
 
 static void wait_held(unsigned int n)
 {
-	const int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	const int64_t deadline = process_now_ms() + process_timeout_ms();
 
 	while (atomic_load(&shared->held) != n) {
 		test_assert(process_now_ms() < deadline);
@@ -95,7 +95,7 @@ static void release_all(void)
 /* Each has stored @n times more. */
 static void wait_stores(unsigned long n)
 {
-	const int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	const int64_t deadline = process_now_ms() + process_timeout_ms();
 
 	for (unsigned int i = 0; i < CPU_WRITERS; i++) {
 		const unsigned long before = atomic_load(&shared->stores[i]);

@@ -21,7 +21,7 @@ check-debug:
 
 check-debug-run: $(EMU_FILES) $(DEBUG_FILES) $(B)/tests/oracle/trace-report
 	@mkdir -p $(B)/debug
-	@BUILD=$(B) tests/debug/run $(if $(TEST),-t '$(TEST)') \
+	@BUILD=$(B) tests/debug/run $(if $(MACHINE),-m '$(MACHINE)') $(if $(TEST),-t '$(TEST)') \
 		$(KVER) $(EMU_FILES) $(DEBUG_FILES)
 
 .PHONY: check-debug check-debug-run

@@ -47,7 +47,7 @@ static unsigned int lit_pixels(const struct scanout_shm *shm)
 static void test_picture(const char *when)
 {
 	size_t size = SCANOUT_SHM_PIXELS + 4ul * WIDTH * HEIGHT;
-	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	int64_t deadline = process_now_ms() + process_timeout_ms();
 	const struct scanout_shm *shm;
 	unsigned int lit;
 	int fd;

@@ -142,7 +142,7 @@ static void *console_thread(void *arg)
 {
 	char *text = arg;
 	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = CONSOLE };
-	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	int64_t deadline = process_now_ms() + process_timeout_ms();
 	size_t len = 0;
 	ssize_t n;
 	int fd;

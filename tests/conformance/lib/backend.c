@@ -89,7 +89,7 @@ static void reply(struct backend *backend, uint64_t region_size, struct message 
 
 static void take(struct backend *backend, uint64_t region_size, struct message *msg)
 {
-	test_assert(message_receive(backend->front_end, msg, PROCESS_TIMEOUT_MS));
+	test_assert(message_receive(backend->front_end, msg, process_timeout_ms()));
 	reply(backend, region_size, msg);
 }
 
@@ -117,7 +117,7 @@ int backend_map_result(struct backend *backend)
 {
 	struct message msg;
 
-	test_assert(message_receive(backend->requests, &msg, PROCESS_TIMEOUT_MS));
+	test_assert(message_receive(backend->requests, &msg, process_timeout_ms()));
 	test_assert(msg.request == BACKEND_SHMEM_MAP && msg.flags == (1 | MESSAGE_REPLY) &&
 		    msg.size == sizeof(uint64_t));
 	return (int)msg.payload[0];
@@ -127,7 +127,7 @@ void backend_finish(struct backend *backend)
 {
 	struct message msg;
 
-	test_assert(message_receive(backend->front_end, &msg, PROCESS_TIMEOUT_MS));
+	test_assert(message_receive(backend->front_end, &msg, process_timeout_ms()));
 	test_assert(msg.request == GET_FEATURES);
 	answer_u64(backend, &msg, FEATURES);
 }

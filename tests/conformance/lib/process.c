@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -23,6 +24,13 @@ int64_t process_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int process_timeout_ms(void)
+{
+	const char *times = getenv("DMAPAT_TIMES");
+
+	return 60000 * (times ? atoi(times) : 1);
 }
 
 void process_start(struct process *p, const char *const *argv)
@@ -64,7 +72,7 @@ static bool read_more(struct process *p, int64_t deadline)
 
 bool process_says(struct process *p, const char *text)
 {
-	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	int64_t deadline = process_now_ms() + process_timeout_ms();
 
 	while (!strstr(p->text, text))
 		if (!read_more(p, deadline))
@@ -74,7 +82,7 @@ bool process_says(struct process *p, const char *text)
 
 int process_end(struct process *p)
 {
-	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	int64_t deadline = process_now_ms() + process_timeout_ms();
 	struct pollfd pfd = { .events = POLLIN };
 	bool killed;
 	int status;
@@ -85,7 +93,7 @@ int process_end(struct process *p)
 		;
 	pfd.fd = syscall(SYS_pidfd_open, p->pid, 0);
 	test_assert(pfd.fd >= 0);
-	killed = poll(&pfd, 1, PROCESS_TIMEOUT_MS) == 0;
+	killed = poll(&pfd, 1, process_timeout_ms()) == 0;
 	close(pfd.fd);
 	if (killed)
 		kill(p->pid, SIGKILL);
@@ -113,7 +121,7 @@ void process_show(const struct process *p)
 void control_connect(struct control *c, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	int64_t deadline = process_now_ms() + process_timeout_ms();
 	struct timespec tick = { .tv_nsec = 10000000 };
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
@@ -150,7 +158,7 @@ static bool take_line(struct control *c, size_t *len)
 
 bool control_wait(struct control *c, const char *text)
 {
-	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS, left;
+	int64_t deadline = process_now_ms() + process_timeout_ms(), left;
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
 	size_t len = 0;
 	ssize_t n;

@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROCESS_TIMEOUT_MS	60000
-
 struct process {
 	pid_t pid;		/* 0: ended, or never started */
 	int in;			/* its standard input */
@@ -21,6 +19,8 @@ struct process {
 };
 
 int64_t process_now_ms(void);
+/* How long anything may take: a minute, DMAPAT_TIMES as long on a machine that is so much slower. */
+int process_timeout_ms(void);
 
 void process_start(struct process *p, const char *const *argv);
 

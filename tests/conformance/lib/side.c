@@ -82,10 +82,13 @@ bool side_has_status(struct side *s, const char *status)
 
 void side_migrate(struct side *src, const char *uri, const char *more)
 {
-	char json[256];
+	char json[256], timeout[32] = "";
 
+	if (!strstr(more, "\"timeout-ms\""))
+		snprintf(timeout, sizeof(timeout), ",\"timeout-ms\":%d", process_timeout_ms() / 6);
 	snprintf(json, sizeof(json),
-		 "\"execute\":\"migrate\",\"arguments\":{\"uri\":\"%s\"%s}", uri, more);
+		 "\"execute\":\"migrate\",\"arguments\":{\"uri\":\"%s\"%s%s}", uri, more,
+		 timeout);
 	if (!strstr(control_command(&src->ctl, json), "\"return\"")) {
 		test_note("%s", src->ctl.line);
 		test_assert(!"migrate is accepted");

@@ -34,7 +34,10 @@ void side_stop(struct side *s);
 /* query-status says so */
 bool side_has_status(struct side *s, const char *status);
 
-/* Starts a migration; @more: further arguments in JSON, beginning with a comma, or "". */
+/*
+ * Starts a migration; @more: further arguments in JSON, beginning with a comma, or "". Without
+ * "timeout-ms" among them it is a sixth of what anything may take.
+ */
 void side_migrate(struct side *src, const char *uri, const char *more);
 
 /* The event that ends a migration at the source: true when the guest has left. */

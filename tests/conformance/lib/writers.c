@@ -201,7 +201,7 @@ uint8_t *writers_ram(void)
 
 void writers_wait(uint64_t n)
 {
-	const int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	const int64_t deadline = process_now_ms() + process_timeout_ms();
 
 	for (unsigned int i = 0; i < WRITERS; i++) {
 		const uint64_t before = writers_stores(i);
