@@ -73,8 +73,8 @@ static void test_create_and_destroy(void **state)
 	create.hdr.ctx_id = 0;
 	assert_refused(create, INVALID_CONTEXT_ID, "context 0 is none");
 	create.hdr.ctx_id = 2;
-	create.context_init = 0;
-	assert_refused(create, INVALID_PARAMETER, "context_init 0x0 is no capset id");
+	create.context_init = 64;
+	assert_refused(create, INVALID_PARAMETER, "context_init 0x40 is no capset id");
 	create.context_init = 0x100 + 63;
 	assert_refused(create, INVALID_PARAMETER, "context_init 0x13f is no capset id");
 	create.context_init = 63;
@@ -124,6 +124,34 @@ struct submit {
 	struct virtio_gpu_cmd_submit cmd;
 	uint32_t words[2];
 };
+
+/* Capset id 0: what Linux makes for pictures in 2D. They can be attached; no more. */
+static void test_plain(void **state)
+{
+	struct virtio_gpu_ctx_create create = ctx_create_request(1, 0);
+	struct virtio_gpu_ctx_resource attached =
+		ctx_request(VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, 1, 6);
+	struct submit submit = {
+		.cmd = { .hdr = { .type = VIRTIO_GPU_CMD_SUBMIT_3D, .ctx_id = 1 } },
+	};
+	struct virtio_gpu_resource_create_blob blob = {
+		.hdr = { .type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = 1 },
+		.resource_id = 7,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+		.size = 4096,
+	};
+	struct virtio_gpu_get_capset get = { .hdr.type = VIRTIO_GPU_CMD_GET_CAPSET };
+
+	(void)state;
+	assert_ok(ask(create));
+	assert_ok(create_2d(6, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 4, 4));
+	assert_ok(ask(attached));
+	assert_ok(ask(submit));
+	submit.cmd.size = 8;
+	assert_refused(submit, INVALID_PARAMETER, "8 bytes of commands, capset id 0 has none");
+	assert_refused(blob, INVALID_PARAMETER, "a context of capset id 0 has no memory of the host");
+	assert_refused(get, INVALID_PARAMETER, "there is no capset id 0");
+}
 
 static void test_submit(void **state)
 {
@@ -471,6 +499,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_capset, blob_setup, blob_teardown),
 		cmocka_unit_test_setup_teardown(test_create_and_destroy, blob_setup, blob_teardown),
 		cmocka_unit_test_setup_teardown(test_attach, blob_setup, blob_teardown),
+		cmocka_unit_test_setup_teardown(test_plain, blob_setup, blob_teardown),
 		cmocka_unit_test_setup_teardown(test_submit, blob_setup, blob_teardown),
 		cmocka_unit_test_setup_teardown(test_fence, fence_setup, blob_teardown),
 		cmocka_unit_test_setup_teardown(test_fences_out_of_order, fence_setup,

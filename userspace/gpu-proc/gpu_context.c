@@ -178,6 +178,7 @@ enum gpu_outcome gpu_context_create(struct gpu_request *req)
 {
 	const struct virtio_gpu_ctx_create *cmd = &req->cmd->ctx_create;
 	uint32_t id = cmd->hdr.ctx_id, capset = cmd->context_init, type;
+	const struct gpu_context_type *kind = capset ? find_capset(req->gpu, capset) : &context_plain;
 	struct gpu_context_table *table = &req->gpu->contexts;
 	struct gpu_why why = { "" };
 	struct gpu_context *ctx;
@@ -189,7 +190,7 @@ enum gpu_outcome gpu_context_create(struct gpu_request *req)
 		return gpu_refuse(req, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 				  "context %u: a name of %u bytes, there is room for %zu", id,
 				  cmd->nlen, sizeof(cmd->debug_name));
-	if (!find_capset(req->gpu, capset))
+	if (!kind)
 		return gpu_refuse(req, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 				  "context %u: context_init 0x%x is no capset id of this device", id,
 				  capset);
@@ -203,7 +204,7 @@ enum gpu_outcome gpu_context_create(struct gpu_request *req)
 				  "context %u: no memory", id);
 	ctx->gpu = req->gpu;
 	ctx->id = id;
-	ctx->type = find_capset(req->gpu, capset);
+	ctx->type = kind;
 	take_name(ctx, cmd);
 	type = ctx->type->create ? ctx->type->create(ctx, &why) : VIRTIO_GPU_RESP_OK_NODATA;
 	if (type != VIRTIO_GPU_RESP_OK_NODATA) {

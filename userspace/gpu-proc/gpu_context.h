@@ -100,6 +100,9 @@ struct gpu_context_table {
 extern const struct gpu_context_type context_heap;
 extern const struct gpu_context_type context_virgl;	/* where HAVE_VIRGLRENDERER is defined */
 
+/* What every device has beside those. */
+extern const struct gpu_context_type context_plain;
+
 /* All that were compiled in, in the order of --help; NULL ends the table. */
 extern const struct gpu_context_type *const gpu_context_types[];
 
