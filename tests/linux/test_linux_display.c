@@ -2,7 +2,8 @@
 /*
  * The display of a Linux guest, end to end: its own virtio_gpu driver, dmapat-vmm, and
  * dmapat-gpu-proc, whose screenshot must be the picture that the guest drew, pixel by pixel.
- * The picture comes to the guest as a disk (tests/linux/guest-init, use-display).
+ * The picture comes to the guest as a disk (tests/linux/guest-init, use-display). Linux draws
+ * into blobs, and into pictures that it transfers where there are contexts.
  */
 #include <fcntl.h>
 #include <png.h>
@@ -26,15 +27,15 @@
 static uint32_t picture[WIDTH * HEIGHT];
 static uint8_t shot[WIDTH * HEIGHT * 3];
 
-/* Another colour at each place, and no symmetry in it. */
-static void make_picture(void)
+/* Another colour at each place, and no symmetry in it; each time another one. */
+static void make_picture(uint32_t seed)
 {
 	uint32_t x, y;
 	int fd;
 
 	for (y = 0; y < HEIGHT; y++)
 		for (x = 0; x < WIDTH; x++)
-			picture[y * WIDTH + x] = (x * 3 + y) % 256 << 16 | (y * 5 + 7) % 256 << 8 |
+			picture[y * WIDTH + x] = (x * 3 + y + seed) % 256 << 16 | (y * 5 + 7) % 256 << 8 |
 						 (x ^ y) % 256;
 	fd = open(PICTURE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	test_assert(fd >= 0 && write(fd, picture, sizeof(picture)) == sizeof(picture));
@@ -78,15 +79,16 @@ static unsigned int look(struct process *gpu)
 	return count;
 }
 
-int main(void)
+/* @context: an argument of dmapat-gpu-proc, or NULL */
+static void test_display(uint32_t seed, const char *context)
 {
 	static struct process gpu, vmm;
 	unsigned int count;
 
-	signal(SIGPIPE, SIG_IGN);
-	make_picture();
+	test_note("%s", context ?: "no contexts");
+	make_picture(seed);
 	process_run(&gpu, GPU_PROC, "--socket-path=" SOCKET, "--display=800x600",
-		    "--screenshot=" SCREENSHOT);
+		    "--screenshot=" SCREENSHOT, context);
 	test_assert(process_says(&gpu, "ready: waiting for the front-end"));
 	process_run(&vmm, LINUX_VMM, "run", "--memory", "192M", "--kernel", LINUX_KERNEL,
 		    "--initrd", LINUX_INITRD, "--cmdline", "console=ttyS0 quiet panic=-1 use-display",
@@ -102,5 +104,12 @@ int main(void)
 	test_eq(process_end(&vmm), 0, "the VMM's exit status");
 	test_eq(process_end(&gpu), 0, "the GPU process' exit status");
 	test_ok(!differences(), "the last screenshot is the last picture");
+}
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	test_display(0, NULL);
+	test_display(100, "--context=heap");
 	return test_end();
 }
