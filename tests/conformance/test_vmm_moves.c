@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/backend.h"
@@ -91,16 +92,28 @@ static void test_liar(void)
 	close(fd);
 }
 
-static void test_not_a_dmabuf(void)
+static void test_refused_fd(int fd, int errnum, const char *why, const char *what)
 {
-	int fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
-
 	start_vmm("mode=touch");
 	handshake(fd);
-	test_errno(backend_map_result(&backend), EBADFD, "/dev/zero: SHMEM_MAP");
-	end_vmm(69, "/dev/zero");
-	check_says("the file descriptor is /dev/zero, not a DMA-buf", "/dev/zero");
+	test_errno(backend_map_result(&backend), errnum, "%s: SHMEM_MAP", what);
+	end_vmm(69, what);
+	check_says(why, what);
 	close(fd);
+}
+
+/* A file can shrink under its mapping, and then an access to it kills: never mapped. */
+static void test_not_a_dmabuf(void)
+{
+	int fd = memfd_create("shrinks", MFD_CLOEXEC);
+
+	test_refused_fd(open("/dev/zero", O_RDWR | O_CLOEXEC), EBADFD,
+			"the file descriptor is /dev/zero, not a DMA-buf", "/dev/zero");
+	test_assert(fd >= 0 && ftruncate(fd, SIZE) == 0);
+	test_refused_fd(fd, EBADFD, "the file descriptor is /memfd:shrinks (deleted), not a DMA-buf",
+			"memfd");
+	test_refused_fd(buffer_mock(SIZE / 2, DMAPAT_MOCK_REGISTERED, WC, WC, WC), ERANGE,
+			"is beyond the DMA-buf of", "too small a buffer");
 }
 
 static void start_writer(int fd)

@@ -2,7 +2,8 @@
 /*
  * 10,000 blobs of a Linux guest come, are mapped, used, and go: nothing grows in VMM,
  * gpu-proc and kernel after the first 1,000, and no memslot changes. Then some hundreds
- * at once in one window, of all types, which a process leaves behind when it ends.
+ * at once in one window, of all types, which a process leaves behind when it ends. And
+ * a gpu-proc that is killed under them.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -171,6 +172,29 @@ static void many(void)
 	linux_gpu__end(&g);
 }
 
+/* gpu-proc is killed while the guest uses its blobs: they stay, and so does the guest. */
+static void killed(void)
+{
+	struct linux_gpu g;
+
+	linux_gpu__start(&g, "types", "", "require");
+	linux_vm__says(&g.vmm, "blob: all are there", "types");
+	kill(g.proc.pid, SIGKILL);
+	test_eq(process_end(&g.proc), 128 + SIGKILL, "gpu-proc killed");
+	test_ok(control_wait(&g.control, "DEVICE_DISCONNECTED"), "event: %s", g.control.line);
+	linux_gpu__query_memtype(&g);
+	if (!test_ok(strstr(g.control.line, "\"sample\":\"1111111111111111\"") &&
+		     strstr(g.control.line, "\"sample\":\"7777777777777777\""),
+		     "killed: its buffers stay"))
+		test_note("%s", g.control.line);
+	linux_gpu__go_on(&g);
+	linux_vm__says(&g.vmm, "guest: blob_test ended with 0", "killed: the guest goes on");
+	control_command(&g.control, "\"execute\":\"quit\"");
+	control_close(&g.control);
+	if (!test_eq(process_end(&g.vmm), 0, "killed: exit status after quit"))
+		process_show(&g.vmm);
+}
+
 int main(void)
 {
 	unsigned int buffers = count_buffers();
@@ -178,6 +202,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	storm();
 	many();
+	killed();
 	test_eq(count_buffers(), buffers, "DMA-bufs in the machine afterwards");
 	return test_end();
 }
