@@ -535,6 +535,21 @@ static void test_killed(void **state)
 	assert_int_equal(map(0), 0);
 }
 
+/* No driver has seen that it went: what it had mapped goes when the next one is started. */
+static void test_killed_without_driver(void **state)
+{
+	(void)state;
+	assert_int_equal(map(0), 0);
+	kill_backend();
+	TURN_UNTIL(frontends__timeout_ms(&fake.vm) < 0 && fake.vm.frontends->state == FRONTEND_DEAD);
+	assert_int_equal(fake.vm.window.nr_buffers, 1);
+	set_mood(GOOD, 0);
+	driver_ready();
+	TURN_UNTIL(runs());
+	assert_int_equal(fake.vm.window.nr_buffers, 0);
+	assert_int_equal(map(0), 0);
+}
+
 /* Reset and set up again while it is connecting anew. */
 static void test_reset_while_connecting(void **state)
 {
@@ -752,6 +767,7 @@ int main(void)
 		TEST(test_start_and_reset),
 		TEST(test_bad_ring),
 		TEST(test_killed),
+		TEST(test_killed_without_driver),
 		TEST(test_reset_while_connecting),
 		TEST(test_bad_moods),
 		TEST(test_comes_back_changed),

@@ -15,6 +15,8 @@
 #include "vmm/virtio_pci.h"
 #include "vmm/vm.h"
 
+_Static_assert(VIRTIO_MAX_QUEUES == FRONTEND_MAX_QUEUES, "all queues of a device");
+
 static struct virtio_vhost *of(struct virtio_device *dev)
 {
 	return container_of(dev, struct virtio_vhost, dev);
@@ -39,6 +41,15 @@ static int check_again(struct virtio_vhost *vv, struct error *err)
 				  "%s %s: it came back without features 0x%" PRIx64 " that the guest was offered",
 				  vv->type->ops.name, vv->socket, missing);
 	return 0;
+}
+
+static void drop_buffers(struct virtio_vhost *vv)
+{
+	struct error err = { "" };
+
+	if (window__unmap_all(vv->dev.vm, vv->fe, &err) < 0)
+		log_error("%s: %s", vv->type->ops.name, err.msg);
+	vv->fe->nr_buffers = 0;
 }
 
 static void start_queues(struct virtio_vhost *vv)
@@ -111,10 +122,13 @@ static void begin_start(void *arg)
 	struct virtio_vhost *vv = arg;
 
 	vv->wanted = true;
-	if (vv->fe->state == FRONTEND_READY)
+	if (vv->fe->state == FRONTEND_READY) {
 		start_queues(vv);
-	else if (vv->fe->state == FRONTEND_DEAD)
+	} else if (vv->fe->state == FRONTEND_DEAD) {
+		/* What one left that has gone between a reset and here. */
+		drop_buffers(vv);
 		frontend__start(vv->fe);
+	}
 	/* Else it is connecting since the last time, and virtio_vhost__started() goes on. */
 }
 
@@ -139,14 +153,11 @@ static void is_stopped(struct frontend *fe, struct frontend_job *job, int result
 		       const struct error *err)
 {
 	struct virtio_vhost *vv = fe->opaque;
-	struct error why = { "" };
 
 	(void)job;
 	(void)result;
 	(void)err;
-	if (window__unmap_all(fe->vm, fe, &why) < 0)
-		log_error("%s: %s", vv->type->ops.name, why.msg);
-	fe->nr_buffers = 0;
+	drop_buffers(vv);
 	frontend__run(fe, &vv->reset);
 }
 
@@ -385,12 +396,10 @@ int virtio_vhost__init(struct virtio_vhost *vv, const struct virtio_vhost_type *
 void virtio_vhost__end(struct virtio_device *dev)
 {
 	struct virtio_vhost *vv = of(dev);
-	struct error err = { "" };
 
 	if (!vv->fe)
 		return;
-	if (window__unmap_all(dev->vm, vv->fe, &err) < 0)
-		log_error("%s: %s", dev->ops->name, err.msg);
+	drop_buffers(vv);
 	frontend__destroy(vv->fe);
 	vv->fe = NULL;
 }
