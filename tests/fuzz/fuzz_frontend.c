@@ -10,14 +10,12 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "backend_input.h"
 #include "vmm/frontend.h"
 #include "wire.h"
 
-#define MAX_FDS		64
 #define PAGE		0x1000u
 #define CONFIG_SIZE	16u
 #define BIT(n)		(1ull << (n))
@@ -374,16 +372,6 @@ static void turn(void)
 		;
 }
 
-static unsigned int open_fds(void)
-{
-	unsigned int n = 0;
-	int fd;
-
-	for (fd = 0; fd < MAX_FDS; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
 static void create(void)
 {
 	struct frontend_queue *queue;
@@ -410,11 +398,9 @@ static void create(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct rlimit limit = { .rlim_cur = MAX_FDS, .rlim_max = MAX_FDS };
 	unsigned int before;
 
-	setrlimit(RLIMIT_NOFILE, &limit);
-	before = open_fds();
+	before = wire_open_fds();
 	t.in = (struct fuzz_input) { .data = data, .left = size };
 	t.main = -1;
 	t.requests = -1;
@@ -437,6 +423,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(t.kick);
 	close(t.call);
 	fuzz_assert(t.done == t.wanted && !t.starts);
-	fuzz_assert(open_fds() == before);
+	fuzz_assert(wire_open_fds() == before);
 	return 0;
 }

@@ -7,7 +7,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +20,6 @@
 
 #define MAX_IDLE_WAITS	64	/* of a session whose front-end has gone */
 #define SHMEM_SIZE	(1ull << 20)
-#define MAX_FDS		64
 
 static int memfd_alloc(const char *node, uint64_t size)
 {
@@ -415,11 +413,8 @@ static void make_gpu(void)
 /* Once for all inputs. */
 static void open_files(void)
 {
-	const struct rlimit limit = { .rlim_cur = MAX_FDS, .rlim_max = MAX_FDS };
-
 	if (peer.ram)
 		return;
-	fuzz_assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	peer.ram_fd = memfd_create("ram", MFD_CLOEXEC);
 	peer.small_fd = memfd_create("small", MFD_CLOEXEC);
 	peer.sealed_fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -454,17 +449,6 @@ static void make_ready(const struct gpu *gpu)
 		set_queue(queue);
 }
 
-/* Its limit is low, so that they are soon counted, and that there may be too few. */
-static unsigned int open_fds(void)
-{
-	unsigned int n = 0;
-	int fd;
-
-	for (fd = 0; fd < MAX_FDS; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
 void peer_run(const uint8_t *data, size_t size, bool ready)
 {
 	static struct session session;
@@ -472,7 +456,7 @@ void peer_run(const uint8_t *data, size_t size, bool ready)
 	unsigned int before, i;
 
 	open_files();
-	before = open_fds();
+	before = wire_open_fds();
 	memset(peer.ram, 0, PEER_RAM);
 	memset(peer.avail, 0, sizeof(peer.avail));
 	peer.in = (struct fuzz_input) { .data = data, .left = size };
@@ -503,5 +487,5 @@ void peer_run(const uint8_t *data, size_t size, bool ready)
 	close(signals[1]);
 	for (i = 0; i < PEER_QUEUES; i++)
 		close(peer.kick[i]);
-	fuzz_assert(open_fds() == before);
+	fuzz_assert(wire_open_fds() == before);
 }

@@ -24,6 +24,12 @@ void wire_send(int sock, const struct vhost_user_header *hdr, const void *payloa
  */
 int wire_receive(int sock, struct vhost_user_msg *msg, int *fd);
 
+/*
+ * How many fds are open. There may be few, so that they are soon counted, and that
+ * sometimes there are not enough.
+ */
+unsigned int wire_open_fds(void);
+
 void wire_clock_reset(void);
 void wire_clock_pass(int ms);
 
