@@ -14,10 +14,12 @@
 /* Of a process's time limit: all is emulated twice over */
 #define WAITS		5
 
-/* The second part leaves out what takes long when it is emulated twice over, and is not looked at. */
-static const char cmdline[] = "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=no "
-	"mitigations=off cryptomgr.notests systemd.mask=getty-static.service "
-	"initcall_blacklist=load_system_certificate_list,jent_mod_init,init_ima,init_evm";
+#define BOOT		"root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=no "
+/* What takes long when it is emulated twice over, and is not looked at */
+#define LEAVE_OUT	"mitigations=off cryptomgr.notests systemd.mask=getty-static.service initcall_blacklist="
+#define INITCALLS	"load_system_certificate_list,jent_mod_init,init_ima,init_evm"
+
+static const char cmdline[] = BOOT LEAVE_OUT INITCALLS;
 
 /* As a boot loader does: out of the guest's disk, into where the VMM finds them. */
 static void take_kernel(void)
@@ -71,9 +73,9 @@ bool debian_guest_login(struct debian_guest *guest)
 
 int debian_guest_run(struct debian_guest *guest, const char *command)
 {
+	const char *begin = guest->vmm.text + guest->vmm.len, *at;
 	char line[512], end[32];
-	const char *at;
-	int status;
+	int status, len;
 
 	guest->commands++;
 	/* The command's echo must not look like its end; the end must be the last to come. */
@@ -81,8 +83,13 @@ int debian_guest_run(struct debian_guest *guest, const char *command)
 	snprintf(end, sizeof(end), " @end %u.", guest->commands);
 	if (!type(guest, line) || !says(guest, end, WAITS))
 		return -1;
-	for (at = strstr(guest->vmm.text, end); at > guest->vmm.text && *at != '='; at--)
-		;
+	/* Behind the echo of what was typed, up to the status */
+	at = strstr(begin, end);
+	begin += strcspn(begin, "\n");
+	while (at > begin && *at != '=')
+		at--;
+	len = at - begin;
+	snprintf(guest->output, sizeof(guest->output), "%.*s", len, begin);
 	return sscanf(at, "=%d", &status) == 1 ? status : -1;
 }
 

@@ -16,6 +16,7 @@
 struct debian_guest {
 	struct process vmm;
 	unsigned int commands;
+	char output[8192];	/* what the last command printed */
 };
 
 /* Start the VMM with the guest's disk as /dev/vda there, and @options (NULL-terminated). */
@@ -26,7 +27,7 @@ bool debian_guest_login(struct debian_guest *guest);
 
 /*
  * Type @command into the shell on the console, wait for its end. Its exit status, -1 where
- * there was none in time; what it printed is in @guest->vmm.text.
+ * there was none in time; what it printed is in @guest->output.
  */
 int debian_guest_run(struct debian_guest *guest, const char *command);
 

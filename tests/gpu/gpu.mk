@@ -15,23 +15,33 @@ $(B)/tests/gpu/guest/vk_compute: tests/gpu/guest/vk_compute.c $(B)/tests/gpu/gue
 
 gpu-guest: $(GPU_GUEST)
 
+gpu-guest-trixie:
+	@$(IN_TRIXIE) make -s --no-print-directory B=$(B)/trixie KERNEL_SOURCE= userspace gpu-guest
+
+# The guest's second disk: what changes more often than the images.
+GPU_DISK := $(B)/tests/gpu/programs.ext4
+$(GPU_DISK): gpu-guest-trixie
+	@rm -rf $(@D)/programs && mkdir -p $(@D)/programs
+	@cp $(GPU_GUEST:$(B)/%=$(B)/trixie/%) $(@D)/programs
+	@rm -f $@ && truncate -s 8M $@ && mke2fs -q -t ext4 -O ^has_journal -d $(@D)/programs $@
+
 # Programs that run in the emulated host, outside the tree.
 GPU_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/gpu/test_*.c))
 GPU_LIB := tests/gpu/debian_guest.c tests/gpu/guest_gpu.c
 $(GPU_TESTS): $(B)/tests/gpu/%: tests/gpu/%.c $(GPU_LIB) $(CONFORMANCE_O) $(ORACLE_O)
 	@mkdir -p $(@D)
 	$(call step,LD)$(CC) $(T_CFLAGS) -Itests/gpu -Iuserspace $(U_LDFLAGS) $< $(GPU_LIB) -o $@ \
-		$(CONFORMANCE_O) $(ORACLE_O) -lpthread
+		$(CONFORMANCE_O) $(ORACLE_O) -lcjson -lpthread
 
-GPU_FILES = $(GPU_TESTS) $(B)/trixie/userspace/dmapat-gpu-proc $(B)/trixie/userspace/dmapat-vmm
+GPU_FILES = $(GPU_TESTS) $(GPU_DISK) $(B)/trixie/userspace/dmapat-gpu-proc $(B)/trixie/userspace/dmapat-vmm
 
 # A part of `make check`; its sum is the last line of build/tests/gpu/log.
-check-gpu: modules $(GPU_TESTS) userspace-trixie
+check-gpu: modules $(GPU_TESTS) $(GPU_DISK)
 	@set -o pipefail; host=$$(tests/gpu/host-image) && guest=$$(tests/gpu/guest-image) && \
 	KVER=$(KVER) BUILD=$(B) tests/emu/run -l tests/gpu/gpu.list -o $(B)/tests/gpu/out \
 		$(if $(TEST),-t '$(TEST)') -d "$$host" -d "$$guest" $(GPU_FILES) | \
-		tee $(B)/tests/gpu/log; status=$$?; $(foreach p,display,\
+		tee $(B)/tests/gpu/log; status=$$?; $(foreach p,display venus,\
 	sed -n 's/^# png $(p) //p' $(B)/tests/gpu/out/svm/*.log | base64 -d > $(B)/tests/gpu/$(p).png;) \
 	exit $$status
 
-.PHONY: gpu-guest check-gpu
+.PHONY: gpu-guest gpu-guest-trixie check-gpu

@@ -12,7 +12,7 @@
 #include "lib/process.h"
 
 #define GUEST_GPU_SOCKET	"/run/gpu.sock"
-#define GUEST_GPU_DEVICE	"vhost-user-gpu,socket=" GUEST_GPU_SOCKET
+#define GUEST_GPU_DEVICE	"vhost-user-gpu,socket=/run/gpu.sock"
 
 /* Start it with @context, such as "venus"; wait until a front-end can connect. */
 void guest_gpu_start(struct process *gpu, const char *context);
