@@ -73,24 +73,28 @@ bool debian_guest_login(struct debian_guest *guest)
 
 int debian_guest_run(struct debian_guest *guest, const char *command)
 {
-	const char *begin = guest->vmm.text + guest->vmm.len, *at;
-	char line[512], end[32];
+	char line[512], begin[32], end[32];
+	const char *first, *last;
 	int status, len;
 
 	guest->commands++;
-	/* The command's echo must not look like its end; the end must be the last to come. */
-	snprintf(line, sizeof(line), "%s; echo \"=$?\" @\"\"end %u.\n", command, guest->commands);
+	/* The echo of what is typed must look like neither; the end must be the last to come. */
+	snprintf(line, sizeof(line), "echo @\"\"begin %u.; %s; echo \"=$?\" @\"\"end %u.\n",
+		 guest->commands, command, guest->commands);
+	snprintf(begin, sizeof(begin), "@begin %u.", guest->commands);
 	snprintf(end, sizeof(end), " @end %u.", guest->commands);
 	if (!type(guest, line) || !says(guest, end, WAITS))
 		return -1;
-	/* Behind the echo of what was typed, up to the status */
-	at = strstr(begin, end);
-	begin += strcspn(begin, "\n");
-	while (at > begin && *at != '=')
-		at--;
-	len = at - begin;
-	snprintf(guest->output, sizeof(guest->output), "%.*s", len, begin);
-	return sscanf(at, "=%d", &status) == 1 ? status : -1;
+	first = strstr(guest->vmm.text, begin);
+	last = strstr(guest->vmm.text, end);
+	if (!first || first > last)
+		return -1;
+	first += strlen(begin);
+	while (last > first && *last != '=')
+		last--;
+	len = last - first;
+	snprintf(guest->output, sizeof(guest->output), "%.*s", len, first);
+	return sscanf(last, "=%d", &status) == 1 ? status : -1;
 }
 
 int debian_guest_end(struct debian_guest *guest)

@@ -108,14 +108,14 @@ static void test_job(struct debian_guest *guest, int iterations)
 {
 	char command[256], says[64];
 
-	snprintf(command, sizeof(command), VENUS "/t/vk_compute %d > /tmp/job & jobs", iterations);
+	snprintf(command, sizeof(command), VENUS "/t/vk_compute %d > /tmp/job & job=$!", iterations);
 	test_eq(debian_guest_run(guest, command), 0, "the compute job starts");
 	snprintf(command, sizeof(command),
-		 "while kill -0 %%1 && ! grep 'iteration %d$' /tmp/job; do sleep 0.1; done",
+		 "while kill -0 $job && ! grep 'iteration %d$' /tmp/job; do sleep 0.1; done",
 		 iterations / 10);
 	test_eq(debian_guest_run(guest, command), 0, "it runs");
 	test_types(guest);
-	test_eq(debian_guest_run(guest, "wait %1; s=$?; tee /dev/tty1 < /tmp/job; (exit $s)"), 0,
+	test_eq(debian_guest_run(guest, "wait $job; s=$?; tee /dev/tty1 < /tmp/job; (exit $s)"), 0,
 		"the compute job's status");
 	snprintf(says, sizeof(says), "%d iterations, 0 mismatches", iterations);
 	test_ok(strstr(guest->output, says), "%s", says);
@@ -139,9 +139,10 @@ int main(int argc, char **argv)
 	debian_guest_start(&guest, options);
 	if (!test_ok(debian_guest_login(&guest), "a shell on the serial console"))
 		goto failed;
-	test_eq(debian_guest_run(&guest, "mount -o ro /dev/vdb /t"), 0, "the guest's programs");
+	test_eq(debian_guest_run(&guest, "set -o pipefail +m; mount -o ro /dev/vdb /t"), 0,
+		"the guest's programs");
 	printf("# step the guest is up; vulkaninfo --summary\n");
-	if (!test_eq(debian_guest_run(&guest, VENUS "vulkaninfo --summary 2>&1 | tee /dev/tty1"),
+	if (!test_eq(debian_guest_run(&guest, VENUS "vulkaninfo --summary | tee /dev/tty1"),
 		     0, "vulkaninfo"))
 		goto failed;
 	print_output(&guest, "vulkan");
