@@ -73,10 +73,9 @@ check-fast: $(UNIT) $(FUZZ_FILES)
 	@$(FUZZ_CHECK)
 
 # venus with the real render server, in a Debian 13 tree. Root or sudo.
-VENUS_TEST := $(B)/trixie-check/tests/unit/test_gpu_venus
+VENUS_TEST := $(B)/trixie/tests/unit/test_gpu_venus
 check-venus:
-	@scripts/in-debian "$$(scripts/debian-tree trixie check $(TRIXIE_PACKAGES) libcmocka-dev virgl-server)" \
-		sh -c 'make -s --no-print-directory B=$(B)/trixie-check KERNEL_SOURCE= $(VENUS_TEST) && \
+	@$(IN_TRIXIE) sh -c 'make -s --no-print-directory B=$(B)/trixie KERNEL_SOURCE= $(VENUS_TEST) && \
 		tests/run-unit $(VENUS_TEST)'
 
 check-emu: modules $(EMU_FILES) $(B)/tests/oracle/trace-report
@@ -89,17 +88,20 @@ check:
 	@$(MAKE) --no-print-directory -j2 KVER=$${KVER:-$$(scripts/kver)} check-all
 
 check-all: $(UNIT) $(FUZZ_FILES) conformance-build $(B)/tests/upstream/wrap
-	@rm -rf $(B)/upstream-quick $(B)/tests/linux/log
+	@rm -rf $(B)/upstream-quick $(B)/tests/linux/log $(B)/tests/gpu/log
 	@mkdir -p $(B)/check
 	@tests/run-unit $(UNIT) | tee $(B)/check/unit.log
 	@$(FUZZ_CHECK) | tee $(B)/check/fuzz.log
+	@$(MAKE) --no-print-directory check-venus | tee $(B)/check/venus.log
 	@BUILD=$(B) tests/emu/selftest $(KVER) | tee $(B)/check/selftest.log
 	@echo 'conformance: KTAP in $(B)/report/conformance.ktap'
 	@$(CONFORMANCE_RUN) $(EMU_FILES) 2>&1 > /dev/null || true
 	@$(MAKE) --no-print-directory KVER=$(KVER) check-upstream-quick || true
 	@$(MAKE) --no-print-directory KVER=$(KVER) check-linux || true
-	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/fuzz.log -a $(B)/check/selftest.log -a $(B)/conformance/summary \
-		-a $(B)/upstream-quick/summary -a $(B)/tests/linux/log $(EMU_FILES)
+	@$(MAKE) --no-print-directory KVER=$(KVER) check-gpu || true
+	@$(EMU_RUN) -a $(B)/check/unit.log -a $(B)/check/fuzz.log -a $(B)/check/venus.log -a $(B)/check/selftest.log \
+		-a $(B)/conformance/summary -a $(B)/upstream-quick/summary -a $(B)/tests/linux/log \
+		-a $(B)/tests/gpu/log $(EMU_FILES)
 
 # The matrix, the coherence checker, the three-way agreement: KTAP on stdout.
 CONFORMANCE_TOOLS = $(B)/tests/oracle/trace-report $(B)/tests/coherence/coherence-check \

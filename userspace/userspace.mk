@@ -56,10 +56,11 @@ $(B)/userspace/dmapat-vmm: $(B)/userspace/vmm/main.o $(VMM_A) $(LIB_A)
 -include $(wildcard $(B)/userspace/*/*.d)
 
 # Both programs as Debian 13 has the libraries: virglrenderer with venus, which Debian 12's is
-# too old for. Made in a tree of its own; the kernel's user headers are new enough there.
+# too old for. Made in a tree of its own; the kernel's user headers are new enough there. The
+# last two are for check-venus.
 TRIXIE_PACKAGES := build-essential pkg-config acpica-tools glslang-tools linux-libc-dev \
 	libdrm-dev libseccomp-dev libcap-ng-dev libzstd-dev libxxhash-dev libcjson-dev \
-	libpng-dev libvirglrenderer-dev libvulkan-dev
+	libpng-dev libvirglrenderer-dev libvulkan-dev libcmocka-dev virgl-server
 IN_TRIXIE = scripts/in-debian "$$(scripts/debian-tree trixie dev $(TRIXIE_PACKAGES))"
 
 userspace-trixie:
