@@ -37,7 +37,7 @@ $(B)/fuzz/tests/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(call step,CC)$(FUZZ_CC) $(F_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
-$(B)/tests/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz_%.o
+$(FUZZ): $(B)/tests/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz_%.o
 	@mkdir -p $(@D)
 	$(call step,LD)$(FUZZ_CC) $(FUZZ_SANITIZE) $(FUZZ_WRAP) -fsanitize=fuzzer $^ -o $@ $(U_LIBS)
 

@@ -107,6 +107,11 @@ int main(int argc, char **argv)
 	linux_gpu__start(&g, "types", cmdline, stock ? "off" : "require");
 	linux_vm__says(&g.vmm, "guest: up", "boot");
 	for (i = 0; i < NR_MEMTYPES; i++) {
+		snprintf(text, sizeof(text), "blob: %s of guest and host: there and back",
+			 memtypes[i].name);
+		linux_vm__says(&g.vmm, text, "blob_test");
+	}
+	for (i = 0; i < NR_MEMTYPES; i++) {
 		snprintf(text, sizeof(text), "blob: %s, 65536 bytes", memtypes[i].name);
 		linux_vm__says(&g.vmm, text, "blob_test");
 		expect_access(i, stock);

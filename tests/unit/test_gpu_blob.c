@@ -194,14 +194,6 @@ static void test_guest_memory(void **state)
 	assert_int_equal(byte, 0x5a);
 	assert_refused(map, INVALID_PARAMETER, "resource 3 is no mappable blob of the host's");
 	assert_int_equal(fake_fds, 0);
-
-	/* memory of both: the heap has none */
-	blob.cmd = blob_request(1, 4, VIRTIO_GPU_HEAP_WC, 2 * PAGE);
-	blob.cmd.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST;
-	blob.cmd.nr_entries = 1;
-	make_blob(VIRTIO_GPU_HEAP_WC);
-	assert_refused(blob, INVALID_PARAMETER, "blob_mem 3, a heap has memory of the host only");
-	assert_int_equal(guest.gpu.resources.count, 2);
 }
 
 static void test_host_memory_read(void **state)

@@ -60,10 +60,6 @@ static uint32_t heap_blob_create(struct gpu_context *ctx, struct gpu_resource *r
 				 uint64_t blob_id, struct gpu_why *why)
 {
 	(void)ctx;
-	if (res->blob.mem != VIRTIO_GPU_BLOB_MEM_HOST3D)
-		return gpu_context_why(why, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
-				       "blob_mem %u, a heap has memory of the host only (%u)",
-				       res->blob.mem, VIRTIO_GPU_BLOB_MEM_HOST3D);
 	if (blob_id > 31 || !(heap.memtypes & (1u << blob_id)))
 		return gpu_context_why(why, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 				       "blob_id %llu is no memory type of the mask 0x%x",

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Blob resources. Guest memory stays where it is; the host's memory comes from a context
- * as a DMA-buf, which the front-end maps into the region when the guest asks for it.
+ * as a DMA-buf, which the front-end maps into the region when the guest asks for it. A blob may
+ * have both: the guest maps its own, and gpu_transfer.c moves bytes from one to the other.
  * Called by gpu_command.c's table and by gpu_resource.c.
  *
  * While the front-end maps or unmaps, the control queue stands: a driver may rely on the
@@ -134,23 +135,31 @@ void gpu_blob_release(struct gpu *gpu, struct gpu_resource *res)
 	if (res->blob.type && res->blob.type->blob_destroy)
 		res->blob.type->blob_destroy(res);
 	if (res->blob.view)
-		munmap((void *)res->blob.view, res->size);
+		munmap(res->blob.view, res->size);
 	if (res->blob.fd >= 0)
 		close(res->blob.fd);
 }
 
-int gpu_blob_read(struct gpu_resource *res, uint64_t offset, void *data, size_t len)
+void *gpu_blob_view(struct gpu_resource *res)
 {
+	int prot = res->blob.mem == VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST ? PROT_READ | PROT_WRITE :
+								       PROT_READ;
 	void *view;
 
-	if (res->blob.fd < 0 || offset > res->size || len > res->size - offset)
-		return -1;
 	if (!res->blob.view) {
-		view = mmap(NULL, res->size, PROT_READ, MAP_SHARED, res->blob.fd, 0);
+		view = mmap(NULL, res->size, prot, MAP_SHARED, res->blob.fd, 0);
 		if (view == MAP_FAILED)
-			return -1;
+			return NULL;
 		res->blob.view = view;
 	}
+	return res->blob.view;
+}
+
+int gpu_blob_read(struct gpu_resource *res, uint64_t offset, void *data, size_t len)
+{
+	if (res->blob.fd < 0 || offset > res->size || len > res->size - offset ||
+	    !gpu_blob_view(res))
+		return -1;
 	memcpy(data, (const char *)res->blob.view + offset, len);
 	return 0;
 }
@@ -228,8 +237,8 @@ static int check_map(struct gpu_request *req, const struct gpu_resource *res, ui
 	const struct gpu_blob *blob = &res->blob;
 	const struct shmem *shmem = req->gpu->shmem;
 
-	if (res->kind != GPU_RESOURCE_BLOB || !blob->type || blob->fd < 0 ||
-	    !(blob->flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
+	if (res->kind != GPU_RESOURCE_BLOB || blob->mem != VIRTIO_GPU_BLOB_MEM_HOST3D ||
+	    blob->fd < 0 || !(blob->flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
 		gpu_refuse(req, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
 			   "resource %u is no mappable blob of the host's", res->id);
 	else if (blob->mapping)

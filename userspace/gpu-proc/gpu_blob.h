@@ -22,7 +22,7 @@ struct gpu_blob {
 	uint32_t flags;				/* VIRTIO_GPU_BLOB_FLAG_* */
 	const struct gpu_context_type *type;	/* that made the host's memory; NULL: guest memory */
 	int fd;					/* the host's memory, a DMA-buf; -1: none to map */
-	const void *view;			/* this process' mapping of fd, or NULL */
+	void *view;				/* this process' mapping of fd, or NULL */
 	char label[24];				/* for log lines */
 	struct shmem_mapping *mapping;		/* in the region; NULL: none */
 	struct gpu_request *waiting;		/* for the front-end to map or unmap it; NULL: none */
@@ -37,6 +37,12 @@ bool gpu_blob_unref_mapped(struct gpu_request *req, struct gpu_resource *res);
 
 /* Its memory, and its mapping: the front-end is told, its answer not waited for. */
 void gpu_blob_release(struct gpu *gpu, struct gpu_resource *res);
+
+/*
+ * The host's memory in this process, to be written only where the guest has memory of its
+ * own. NULL with errno: it cannot be mapped.
+ */
+void *gpu_blob_view(struct gpu_resource *res);
 
 /* len bytes at offset of the host's memory. -1: it has not so many, or cannot be mapped. */
 int gpu_blob_read(struct gpu_resource *res, uint64_t offset, void *data, size_t len);

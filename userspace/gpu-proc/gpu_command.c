@@ -9,6 +9,7 @@
 #include "gpu_cursor.h"
 #include "gpu_resource.h"
 #include "gpu_scanout.h"
+#include "gpu_transfer.h"
 #include "log.h"
 
 #include <stdarg.h>
@@ -49,6 +50,8 @@ static const struct command_rule rules[] = {
 	CONTROL(CTX_DESTROY, ctx_destroy, gpu_context_destroy),
 	CONTROL(CTX_ATTACH_RESOURCE, ctx_resource, gpu_context_attach_resource),
 	CONTROL(CTX_DETACH_RESOURCE, ctx_resource, gpu_context_detach_resource),
+	CONTROL(TRANSFER_TO_HOST_3D, transfer_host_3d, gpu_transfer_to_host),
+	CONTROL(TRANSFER_FROM_HOST_3D, transfer_host_3d, gpu_transfer_from_host),
 	CONTROL(SUBMIT_3D, cmd_submit, gpu_context_submit),
 	CONTROL(RESOURCE_MAP_BLOB, resource_map_blob, gpu_blob_map),
 	CONTROL(RESOURCE_UNMAP_BLOB, resource_unmap_blob, gpu_blob_unmap),

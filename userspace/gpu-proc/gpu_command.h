@@ -43,6 +43,7 @@ struct gpu_request {
 		struct virtio_gpu_resource_attach_backing attach_backing;
 		struct virtio_gpu_resource_detach_backing detach_backing;
 		struct virtio_gpu_transfer_to_host_2d transfer_to_host_2d;
+		struct virtio_gpu_transfer_host_3d transfer_3d;
 		struct virtio_gpu_set_scanout set_scanout;
 		struct virtio_gpu_set_scanout_blob set_scanout_blob;
 		struct virtio_gpu_resource_flush resource_flush;

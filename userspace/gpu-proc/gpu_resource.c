@@ -181,11 +181,10 @@ int gpu_resource_attach(struct gpu_request *req, struct gpu_resource *res, uint3
 	return 0;
 }
 
-int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_t offset,
-		     void *data, size_t len)
+/* Bytes between data and the backing. */
+static int move_bytes(const struct gpu *gpu, struct gpu_backing *backing, uint64_t offset,
+		      uint8_t *data, size_t len, bool write)
 {
-	char *to = data;
-
 	if (offset > backing->size || len > backing->size - offset)
 		return -1;
 	/* Rows follow each other: seldom from the start. */
@@ -196,7 +195,7 @@ int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_
 	while (len) {
 		const struct virtio_gpu_mem_entry *entry = &backing->entries[backing->at];
 		uint64_t skip = offset - backing->at_offset, n;
-		const void *from;
+		void *there;
 
 		if (skip >= entry->length) {
 			backing->at_offset += entry->length;
@@ -204,21 +203,35 @@ int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_
 			continue;
 		}
 		n = entry->length - skip < len ? entry->length - skip : len;
-		from = guest_memory_from_guest(gpu->memory, entry->addr + skip, n);
-		if (!from)
+		there = guest_memory_from_guest(gpu->memory, entry->addr + skip, n);
+		if (!there)
 			return -1;
-		memcpy(to, from, n);
-		to += n;
+		memcpy(write ? there : data, write ? data : there, n);
+		if (write)
+			guest_memory_mark(gpu->memory, entry->addr + skip, n);
+		data += n;
 		offset += n;
 		len -= n;
 	}
 	return 0;
 }
 
+int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_t offset,
+		     void *data, size_t len)
+{
+	return move_bytes(gpu, backing, offset, data, len, false);
+}
+
+int gpu_backing_write(const struct gpu *gpu, struct gpu_backing *backing, uint64_t offset,
+		      void *data, size_t len)
+{
+	return move_bytes(gpu, backing, offset, data, len, true);
+}
+
 int gpu_resource_read(const struct gpu *gpu, struct gpu_resource *res, uint64_t offset,
 		      void *data, size_t len)
 {
-	if (res->kind == GPU_RESOURCE_BLOB && res->blob.mem == VIRTIO_GPU_BLOB_MEM_HOST3D)
+	if (res->kind == GPU_RESOURCE_BLOB && res->blob.mem != VIRTIO_GPU_BLOB_MEM_GUEST)
 		return gpu_blob_read(res, offset, data, len);
 	if (res->kind != GPU_RESOURCE_2D)
 		return gpu_backing_read(gpu, &res->backing, offset, data, len);

@@ -28,7 +28,7 @@ struct gpu_backing {
 	struct virtio_gpu_mem_entry *entries;	/* NULL: none is attached */
 	uint32_t nr;
 	uint64_t size;				/* bytes, of all */
-	uint32_t at;				/* where the last read ended, for the next */
+	uint32_t at;				/* where the last use ended, for the next */
 	uint64_t at_offset;			/* bytes before that entry */
 };
 
@@ -82,6 +82,8 @@ int gpu_resource_attach(struct gpu_request *req, struct gpu_resource *res, uint3
 /* len bytes at offset of the backing. -1: it has not so many, or they are not memory. */
 int gpu_backing_read(const struct gpu *gpu, struct gpu_backing *backing, uint64_t offset,
 		     void *data, size_t len);
+int gpu_backing_write(const struct gpu *gpu, struct gpu_backing *backing, uint64_t offset,
+		      void *data, size_t len);
 
 /* len bytes at offset of what it shows: its picture's, or its blob's. -1: as above. */
 int gpu_resource_read(const struct gpu *gpu, struct gpu_resource *res, uint64_t offset,

@@ -6,11 +6,13 @@
  *
  * A context is made with capset id VIRTIO_GPU_CAPSET_HEAP. In it, a blob with
  * VIRTIO_GPU_BLOB_MEM_HOST3D whose blob_id is a memory type, and whose size is a multiple of
- * 4096, is zeroed memory of that type. What the type of a mapping must be is told by the
+ * 4096, is zeroed memory of that type. With VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST it has that memory
+ * and the guest's, which the guest maps: TRANSFER_TO_HOST_3D and _FROM_HOST_3D copy box.w bytes
+ * between box.x of the one and offset of the other. What the type of a mapping must be is told by the
  * answer to RESOURCE_MAP_BLOB, as always.
  *
- * Refused: a blob_id that is no type of the capset, and SUBMIT_3D with any bytes:
- * ERR_INVALID_PARAMETER; memory above the device's limit: ERR_OUT_OF_MEMORY.
+ * Refused: a blob_id that is no type of the capset, SUBMIT_3D with any bytes, and a box with
+ * more than a row: ERR_INVALID_PARAMETER; memory above the device's limit: ERR_OUT_OF_MEMORY.
  */
 #ifndef VIRTIO_GPU_HEAP_H
 #define VIRTIO_GPU_HEAP_H

@@ -5,7 +5,8 @@
  * it did; a test on the host reads them on the guest's console. Ends with 1 at the first
  * thing that is wrong.
  *
- *	blob_test types		one of each, mapped at once; in Bochs the accesses to
+ *	blob_test types		one of each with memory of guest and host, there and back; then one
+ *				of each, mapped at once; in Bochs the accesses to
  *				them are traced (tests/emu/trace.h), phase 1 + memory type; it waits for
  *				a line of input before they go
  *	blob_test many N	N of different types and sizes at once, of which some come and
@@ -77,10 +78,11 @@ static void open_gpu(void)
 }
 
 /* Mapped at @address, or anywhere for NULL. */
-static void create(struct blob *blob, const struct memtype *type, size_t size, void *address)
+static void create(struct blob *blob, uint32_t mem, const struct memtype *type, size_t size,
+		   void *address)
 {
 	struct drm_virtgpu_resource_create_blob args = {
-		.blob_mem = VIRTGPU_BLOB_MEM_HOST3D,
+		.blob_mem = mem,
 		.blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
 		.size = size, .blob_id = type->number,
 	};
@@ -157,15 +159,45 @@ static void trace(const struct blob *blob, const struct memtype *type)
 		errx(1, "%s: stored and loaded is not the same", type->name);
 }
 
+static void transferred(const struct blob *blob, const char *what, int ret)
+{
+	struct drm_virtgpu_3d_wait wait = { .handle = blob->handle };
+
+	if (ret < 0 || ioctl(gpu, DRM_IOCTL_VIRTGPU_WAIT, &wait) < 0)
+		err(1, "transfer %s the host", what);
+}
+
+/* The guest maps its own memory; what it has written to the host's comes back from there. */
+static void test_both(const struct memtype *type)
+{
+	const struct drm_virtgpu_3d_box all = { .w = TYPES_SIZE, .h = 1, .d = 1 };
+	struct drm_virtgpu_3d_transfer_to_host to = { .box = all };
+	struct drm_virtgpu_3d_transfer_from_host from = { .box = all };
+	struct blob blob;
+
+	create(&blob, VIRTGPU_BLOB_MEM_HOST3D_GUEST, type, TYPES_SIZE, NULL);
+	fill(&blob, 100 + type->number, 1);
+	to.bo_handle = blob.handle;
+	transferred(&blob, "to", ioctl(gpu, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to));
+	memset((void *)blob.words, 0, blob.size);
+	from.bo_handle = blob.handle;
+	transferred(&blob, "from", ioctl(gpu, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from));
+	check(&blob, 100 + type->number, 1);
+	printf("blob: %s of guest and host: there and back\n", type->name);
+	destroy(&blob);
+}
+
 static void test_types(void)
 {
 	struct blob blobs[NR_MEMTYPES];
 	void *address;
 	unsigned int i;
 
+	for (i = 0; i < NR_MEMTYPES; i++)
+		test_both(&memtypes[i]);
 	for (i = 0; i < NR_MEMTYPES; i++) {
 		address = (void *)(uintptr_t)(TYPES_ADDRESS + i * TYPES_STRIDE);
-		create(&blobs[i], &memtypes[i], TYPES_SIZE, address);
+		create(&blobs[i], VIRTGPU_BLOB_MEM_HOST3D, &memtypes[i], TYPES_SIZE, address);
 		fill(&blobs[i], i, 1);
 	}
 	for (i = 0; i < NR_MEMTYPES; i++) {
@@ -193,7 +225,8 @@ static void test_many(unsigned int n)
 	if (!blobs)
 		err(1, "%u blobs", n);
 	for (i = 0; i < n; i++) {
-		create(&blobs[i], &memtypes[i % NR_MEMTYPES], some_size(i), NULL);
+		create(&blobs[i], VIRTGPU_BLOB_MEM_HOST3D, &memtypes[i % NR_MEMTYPES],
+		       some_size(i), NULL);
 		fill(&blobs[i], i, 64);
 	}
 	/* Then each second one is another, of another type. */
@@ -202,7 +235,8 @@ static void test_many(unsigned int n)
 			check(&blobs[i], i, 64);
 		for (i = round; i < n; i += 2) {
 			destroy(&blobs[i]);
-			create(&blobs[i], &memtypes[(i + 1) % NR_MEMTYPES], some_size(i + 1), NULL);
+			create(&blobs[i], VIRTGPU_BLOB_MEM_HOST3D,
+			       &memtypes[(i + 1) % NR_MEMTYPES], some_size(i + 1), NULL);
 			fill(&blobs[i], i, 64);
 		}
 	}
@@ -220,7 +254,8 @@ static void test_storm(unsigned int from, unsigned int to)
 	unsigned int i;
 
 	for (i = from; i < to; i++) {
-		create(&blob, &memtypes[i % NR_MEMTYPES], some_size(i), NULL);
+		create(&blob, VIRTGPU_BLOB_MEM_HOST3D, &memtypes[i % NR_MEMTYPES], some_size(i),
+		       NULL);
 		fill(&blob, i, PAGE / sizeof(uint64_t));
 		check(&blob, i, PAGE / sizeof(uint64_t));
 		destroy(&blob);
