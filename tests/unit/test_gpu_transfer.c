@@ -34,7 +34,7 @@ static struct blob_of_both both_request(void)
 }
 
 static struct virtio_gpu_transfer_host_3d bytes_request(uint32_t type, uint64_t offset,
-							   uint32_t x, uint32_t w)
+							uint32_t x, uint32_t w)
 {
 	return (struct virtio_gpu_transfer_host_3d){
 		.hdr = { .type = type, .ctx_id = 1 },
@@ -87,7 +87,7 @@ static void test_to_host(void **state)
 static void test_from_host(void **state)
 {
 	struct virtio_gpu_transfer_host_3d from = bytes_request(FROM_HOST, PAGE - 2, 2 * PAGE - 4,
-								   4);
+								4);
 	const struct vhost_user_log log = { .mmap_size = GUEST_SIZE / PAGE / 8 };
 	int fd = memfd_create("log", MFD_CLOEXEC);
 	uint8_t *dirty;
