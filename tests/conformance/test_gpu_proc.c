@@ -277,7 +277,7 @@ static void check_rights(pid_t pid)
 	closedir(dir);
 	test_eq(i, 2, "the root directory has no entries but . and ..");
 
-	/* Descriptors: standard ones, sockets, the signal fd, DMA-bufs. */
+	/* Descriptors: standard ones, sockets, the signal fd, DMA-bufs, who tells their types. */
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	dir = opendir(path);
 	test_assert(dir);
@@ -289,6 +289,7 @@ static void check_rights(pid_t pid)
 		test_assert(len > 0);
 		target[len] = '\0';
 		test_ok(!strncmp(target, "socket:", 7) || !strncmp(target, "/dmabuf:", 8) ||
+			!strcmp(target, "/dev/dmabuf-memtype") ||
 			!strcmp(target, "anon_inode:[signalfd]"), "descriptor %s is %s",
 			entry->d_name, target);
 	}

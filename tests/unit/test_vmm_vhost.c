@@ -188,8 +188,10 @@ static void kill_backend(void)
 	pthread_mutex_unlock(&be.lock);
 }
 
+/* Only of one that is silent the end is waited for. */
 static void set_mood(enum mood mood, uint32_t at)
 {
+	fake.options.gpu_timeout_ms = mood == SILENT ? 60 : 3000;
 	pthread_mutex_lock(&be.lock);
 	be.mood = mood;
 	be.at = at;
@@ -331,7 +333,6 @@ static int setup_machine(void **state)
 	be.region = REGION;
 	be.config = (struct virtio_gpu_config) { .num_scanouts = 1, .num_capsets = 2 };
 	be.connections = 0;
-	set_mood(GOOD, 0);
 	strcpy(be.dir, "/tmp/dmapat-test-XXXXXX");
 	assert_non_null(mkdtemp(be.dir));
 	snprintf(be.path, sizeof(be.path), "%s/sock", be.dir);
@@ -342,7 +343,7 @@ static int setup_machine(void **state)
 	assert_int_equal(pthread_create(&be.thread, NULL, backend, NULL), 0);
 
 	fake_create(&fake);
-	fake.options.gpu_timeout_ms = 300;
+	set_mood(GOOD, 0);
 	memory_map__init(&fake.vm.memory_map, -1, NULL, NULL);
 	assert_int_equal(memory_transaction__begin(&t, &fake.vm.memory_map, &err), 0);
 	assert_int_equal(memory_transaction__add(&t, fake.vm.window.gpa, fake.vm.window.size,
@@ -583,7 +584,6 @@ static void test_bad_moods(void **state)
 	unsigned int i, m;
 
 	(void)state;
-	fake.options.gpu_timeout_ms = 60;
 	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		for (m = 0; m < sizeof(moods) / sizeof(moods[0]); m++) {
 			set_mood(moods[m], requests[i]);
@@ -730,7 +730,7 @@ static void test_not_created(void **state)
 		  "it has no SHMEM" },
 		{ FEATURES, PROTOCOL, FAKE_WINDOW + 4096, GOOD, "is beyond the window" },
 		{ FEATURES, PROTOCOL, 0, GOOD, "gives the size of 0" },
-		{ FEATURES, PROTOCOL, REGION, SILENT, "no answer to SET_MEM_TABLE for 50 ms" },
+		{ FEATURES, PROTOCOL, REGION, SILENT, "no answer to SET_MEM_TABLE for 60 ms" },
 		{ FEATURES, PROTOCOL, REGION, REFUSES, "SET_MEM_TABLE: refused with 1" },
 		{ FEATURES, PROTOCOL, REGION, CLOSES, "closed the connection" },
 	};
@@ -738,7 +738,6 @@ static void test_not_created(void **state)
 	unsigned int i;
 
 	(void)state;
-	fake.options.gpu_timeout_ms = 50;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		be.features = cases[i].features;
 		be.protocol = cases[i].protocol;
