@@ -68,7 +68,7 @@ static bool type(struct debian_guest *guest, const char *text)
 bool debian_guest_login(struct debian_guest *guest)
 {
 	return says(guest, "guest login:", WAITS) && type(guest, "root\n") &&
-	       says(guest, "root@guest:~#", 1);
+	       says(guest, "root@guest:~#", 1) && debian_guest_run(guest, "udevadm settle") == 0;
 }
 
 int debian_guest_run(struct debian_guest *guest, const char *command)

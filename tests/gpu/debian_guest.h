@@ -22,7 +22,7 @@ struct debian_guest {
 /* Start the VMM with the guest's disk as /dev/vda there, and @options (NULL-terminated). */
 void debian_guest_start(struct debian_guest *guest, const char *const *options);
 
-/* Wait for the console's prompt, and log in as root. */
+/* Wait for the console's prompt, log in as root, and wait for the drivers, which may come later. */
 bool debian_guest_login(struct debian_guest *guest);
 
 /*
