@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/ktap.h"
@@ -56,6 +57,19 @@ unsigned int guest_gpu_percent(uint32_t rgb)
 	all = shm->width * shm->height;
 	munmap(map, st.st_size);
 	return all ? n * 100 / all : 0;
+}
+
+bool guest_gpu_shows(uint32_t rgb, unsigned int percent)
+{
+	const int64_t deadline = process_now_ms() + process_timeout_ms();
+	const struct timespec step = { .tv_nsec = 20000000 };
+
+	while (guest_gpu_percent(rgb) < percent) {
+		if (process_now_ms() >= deadline)
+			return false;
+		nanosleep(&step, NULL);
+	}
+	return true;
 }
 
 bool guest_gpu_screenshot(struct process *gpu, const char *name)

@@ -20,6 +20,9 @@ void guest_gpu_start(struct process *gpu, const char *context);
 /* How many of the display's pixels have the colour @rgb, in percent. */
 unsigned int guest_gpu_percent(uint32_t rgb);
 
+/* Wait until so much of the picture has this colour: a driver shows it a little later. */
+bool guest_gpu_shows(uint32_t rgb, unsigned int percent);
+
 /* Have it write the screenshot, and print that, base64, in lines "# png NAME …". */
 bool guest_gpu_screenshot(struct process *gpu, const char *name);
 
