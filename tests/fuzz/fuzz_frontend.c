@@ -207,11 +207,11 @@ static void reply(void)
 	wire_send(t.main, &hdr, payload, size, NULL, 0);
 }
 
-static int make_fd(enum backend_fd kind)
+static int make_fd(unsigned int kind)
 {
 	int fds[2];
 
-	switch (kind) {
+	switch ((enum backend_fd)kind) {
 	case BACKEND_FD_BUFFER:
 		return fake_dmabuf(16 * PAGE);
 	case BACKEND_FD_SMALL:
@@ -253,27 +253,6 @@ static void shmem_request(uint32_t request)
 	if (t.requests >= 0)
 		wire_send(t.requests, &hdr, &mmap, sizeof(mmap), &fd, map);
 	close_fd(&fd);
-}
-
-static void any_request(void)
-{
-	uint8_t payload[sizeof(union vhost_user_payload)];
-	struct vhost_user_header hdr;
-	int fds[WIRE_MAX_FDS];
-	unsigned int nfds, i;
-	size_t size;
-
-	hdr.request = fuzz_number(&t.in, 1);
-	hdr.flags = VHOST_USER_VERSION ^ fuzz_number(&t.in, 1);
-	nfds = fuzz_number(&t.in, 1) % 11;
-	for (i = 0; i < nfds; i++)
-		fds[i] = make_fd(fuzz_number(&t.in, 1) % BACKEND_FDS);
-	hdr.size = fuzz_number(&t.in, 2);
-	size = fuzz_bytes(&t.in, payload, hdr.size < sizeof(payload) ? hdr.size : sizeof(payload));
-	if (t.requests >= 0)
-		wire_send(t.requests, &hdr, payload, size, fds, nfds);
-	for (i = 0; i < nfds; i++)
-		close(fds[i]);
 }
 
 static void any_bytes(void)
@@ -341,7 +320,7 @@ static void operate(void)
 		shmem_request(VHOST_USER_BACKEND_SHMEM_UNMAP);
 		break;
 	case BACKEND_REQUEST:
-		any_request();
+		wire_send_any(t.requests, &t.in, make_fd, BACKEND_FDS);
 		break;
 	case BACKEND_BYTES:
 		any_bytes();

@@ -82,11 +82,11 @@ static void ask_u64(uint32_t request, uint64_t value)
 	ask(request, &value, sizeof(value), NULL);
 }
 
-static int make_fd(enum peer_fd kind)
+static int make_fd(unsigned int kind)
 {
 	int fds[2] = { -1, -1 };
 
-	switch (kind) {
+	switch ((enum peer_fd)kind) {
 	case PEER_FD_RAM:
 		return dup(peer.ram_fd);
 	case PEER_FD_SMALL:
@@ -109,27 +109,6 @@ static int make_fd(enum peer_fd kind)
 		break;
 	}
 	return -1;
-}
-
-static void send_input(void)
-{
-	struct vhost_user_header hdr = { 0 };
-	uint8_t payload[sizeof(union vhost_user_payload)];
-	int fds[WIRE_MAX_FDS];
-	unsigned int nfds, i;
-	size_t size;
-
-	hdr.request = fuzz_number(&peer.in, 1);
-	hdr.flags = VHOST_USER_VERSION ^ fuzz_number(&peer.in, 1);
-	nfds = fuzz_number(&peer.in, 1) % 11;
-	for (i = 0; i < nfds; i++)
-		fds[i] = make_fd(fuzz_number(&peer.in, 1) % PEER_FDS);
-	hdr.size = fuzz_number(&peer.in, 2);
-	size = fuzz_bytes(&peer.in, payload,
-			  hdr.size < sizeof(payload) ? hdr.size : sizeof(payload));
-	wire_send(peer.main, &hdr, payload, size, fds, nfds);
-	for (i = 0; i < nfds; i++)
-		close(fds[i]);
 }
 
 /* ---- what a front-end does ---- */
@@ -311,7 +290,7 @@ static void operate(void)
 		answer(fuzz_number(&peer.in, 1));
 		break;
 	case PEER_MESSAGE:
-		send_input();
+		wire_send_any(peer.main, &peer.in, make_fd, PEER_FDS);
 		break;
 	case PEER_TABLE:
 		set_table(1 + fuzz_number(&peer.in, 1) % VHOST_USER_MAX_REGIONS);

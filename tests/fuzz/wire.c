@@ -70,6 +70,28 @@ void wire_send(int sock, const struct vhost_user_header *hdr, const void *payloa
 	sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void wire_send_any(int sock, struct fuzz_input *in, int (*make_fd)(unsigned int kind),
+		   unsigned int nr_kinds)
+{
+	uint8_t payload[sizeof(union vhost_user_payload)];
+	struct vhost_user_header hdr = { 0 };
+	int fds[WIRE_MAX_FDS];
+	unsigned int nfds, i;
+	size_t size;
+
+	hdr.request = fuzz_number(in, 1);
+	hdr.flags = VHOST_USER_VERSION ^ fuzz_number(in, 1);
+	nfds = fuzz_number(in, 1) % 11;
+	for (i = 0; i < nfds; i++)
+		fds[i] = make_fd(fuzz_number(in, 1) % nr_kinds);
+	hdr.size = fuzz_number(in, 2);
+	size = fuzz_bytes(in, payload, hdr.size < sizeof(payload) ? hdr.size : sizeof(payload));
+	if (sock >= 0)
+		wire_send(sock, &hdr, payload, size, fds, nfds);
+	for (i = 0; i < nfds; i++)
+		close(fds[i]);
+}
+
 static void take_fds(struct msghdr *mh, int *fd)
 {
 	struct cmsghdr *cmsg;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fuzz_input.h"
 #include "vhost_user.h"
 
 #define WIRE_MAX_FDS	16	/* more than a message may have */
@@ -17,6 +18,13 @@
 /* What does not fit into the socket is lost: a peer may stop in a message. */
 void wire_send(int sock, const struct vhost_user_header *hdr, const void *payload, size_t size,
 	       const int *fds, unsigned int nfds);
+
+/*
+ * A message of which @in says everything, with fds of @nr_kinds kinds that @make_fd makes.
+ * Without a socket (-1) it is read and made all the same.
+ */
+void wire_send_any(int sock, struct fuzz_input *in, int (*make_fd)(unsigned int kind),
+		   unsigned int nr_kinds);
 
 /*
  * A message that is there; its fds are closed, but for the first where @fd is not NULL.
