@@ -209,7 +209,7 @@ static void listen_to(struct side *src, struct side *dst, int64_t *last, int64_t
 
 	*last = *first = 0;
 	while (!*first) {
-		if (poll(pfd, 2, PROCESS_TIMEOUT_MS) <= 0) {
+		if (poll(pfd, 2, process_timeout_ms()) <= 0) {
 			test_note("%s", request(src, "\"execute\": \"query-migrate\""));
 			process_show(&src->vmm);
 			process_show(&dst->vmm);
@@ -227,7 +227,7 @@ static void listen_to(struct side *src, struct side *dst, int64_t *last, int64_t
 static void await_completed(struct side *src)
 {
 	struct timespec tick = { .tv_nsec = 10000000 };
-	int64_t deadline = process_now_ms() + PROCESS_TIMEOUT_MS;
+	int64_t deadline = process_now_ms() + process_timeout_ms();
 
 	/* The two have no event in common. */
 	while (!strstr(request(src, "\"execute\": \"query-migrate\""), "\"completed\"")) {
