@@ -26,11 +26,16 @@ int64_t process_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int process_timeout_ms(void)
+int process_times(void)
 {
 	const char *times = getenv("DMAPAT_TIMES");
 
-	return 60000 * (times ? atoi(times) : 1);
+	return times ? atoi(times) : 1;
+}
+
+int process_timeout_ms(void)
+{
+	return 60000 * process_times();
 }
 
 void process_start(struct process *p, const char *const *argv)

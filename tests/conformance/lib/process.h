@@ -19,7 +19,9 @@ struct process {
 };
 
 int64_t process_now_ms(void);
-/* How long anything may take: a minute, DMAPAT_TIMES as long on a machine that is so much slower. */
+/* How many times slower than usual the machine is: DMAPAT_TIMES in the environment, or 1. */
+int process_times(void);
+/* How long anything may take: a minute, so many times as long on a slow machine. */
 int process_timeout_ms(void);
 
 void process_start(struct process *p, const char *const *argv);
