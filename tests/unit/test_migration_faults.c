@@ -395,7 +395,8 @@ static void test_holes_stay_holes(void **state)
 	harness_case(&h, &no_fault);
 	/* Before anybody looks at the pages, which fills the holes. */
 	harness_describe(&h.machine[DESTINATION], &m);
-	while (migration_region__next_data(&m.regions[0], &page, &count)) {
+	while (migration_region__next_data(&m.regions[0], &page, migration_region__pages(&m.regions[0]),
+					   &count)) {
 		populated += count;
 		page += count;
 	}

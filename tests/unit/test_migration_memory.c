@@ -143,17 +143,34 @@ static void test_add_and_clear(void **state)
 static void test_loaded(void **state)
 {
 	const struct migration_hash h = { 1, 2 };
+	uint64_t page = 0, count, i;
 
 	(void)state;
-	assert_false(migration_memory__is_loaded(&mem, 1, 63));
-	migration_memory__set_loaded(&mem, 1, 63, h);
-	assert_true(migration_memory__is_loaded(&mem, 1, 63));
-	assert_false(migration_memory__is_loaded(&mem, 1, 62));
-	assert_false(migration_memory__is_loaded(&mem, 0, 63));
-	assert_true(migration_hash__equal(mem.tracks[1].hashes[63], h));
+	assert_true(migration_memory__next_missing(&mem, 0, &page, &count));
+	assert_int_equal(page, 0);
+	assert_int_equal(count, RAM_PAGES);
+	for (i = 60; i < 130; i++)
+		migration_memory__set_loaded(&mem, 0, i, h);
+	assert_true(migration_hash__equal(mem.tracks[0].hashes[63], h));
+	assert_true(migration_memory__next_missing(&mem, 0, &page, &count));
+	assert_int_equal(page, 0);
+	assert_int_equal(count, 60);
+	page = 63;
+	assert_true(migration_memory__next_missing(&mem, 0, &page, &count));
+	assert_int_equal(page, 130);
+	assert_int_equal(count, RAM_PAGES - 130);
+	/* The other region's are its own. */
+	page = 60;
+	assert_true(migration_memory__next_missing(&mem, 1, &page, &count));
+	assert_int_equal(page, 60);
 	/* The end of a pass forgets what came in it, not what is there. */
 	migration_memory__clear(&mem);
-	assert_true(migration_memory__is_loaded(&mem, 1, 63));
+	page = 60;
+	assert_true(migration_memory__next_missing(&mem, 0, &page, &count));
+	assert_int_equal(page, 130);
+	for (i = 130; i < RAM_PAGES; i++)
+		migration_memory__set_loaded(&mem, 0, i, h);
+	assert_false(migration_memory__next_missing(&mem, 0, &page, &count));
 }
 
 static void test_holes(void **state)
@@ -167,39 +184,38 @@ static void test_holes(void **state)
 
 	(void)state;
 	assert_int_equal(ftruncate(fd, r.size), 0);
-	assert_false(migration_region__next_data(&r, &page, &count));
+	assert_false(migration_region__next_data(&r, &page, RAM_PAGES, &count));
 	assert_int_equal(pwrite(fd, "x", 1, 3 * 4096 + 100), 1);
 	assert_int_equal(pwrite(fd, "xy", 2, 5 * 4096 - 1), 2);
 	assert_int_equal(pwrite(fd, "x", 1, 199 * 4096), 1);
 	page = 0;
-	assert_true(migration_region__next_data(&r, &page, &count));
+	assert_true(migration_region__next_data(&r, &page, RAM_PAGES, &count));
 	assert_int_equal(page, 3);
 	assert_int_equal(count, 3);
 	page = 4;
-	assert_true(migration_region__next_data(&r, &page, &count));
+	assert_true(migration_region__next_data(&r, &page, RAM_PAGES, &count));
 	assert_int_equal(page, 4);
 	assert_int_equal(count, 2);
 	page = 6;
-	assert_true(migration_region__next_data(&r, &page, &count));
+	assert_true(migration_region__next_data(&r, &page, RAM_PAGES, &count));
 	assert_int_equal(page, 199);
 	assert_int_equal(count, 1);
 	page = 200;
-	assert_false(migration_region__next_data(&r, &page, &count));
+	assert_false(migration_region__next_data(&r, &page, RAM_PAGES, &count));
 
-	/* The file is longer than the region: what lies behind does not count. */
-	r.size = 4 * MIGRATION_PAGE_SIZE;
+	/* What lies behind the end that is given does not count. */
 	page = 0;
-	assert_true(migration_region__next_data(&r, &page, &count));
+	assert_true(migration_region__next_data(&r, &page, 4, &count));
 	assert_int_equal(page, 3);
 	assert_int_equal(count, 1);
 	page = 4;
-	assert_false(migration_region__next_data(&r, &page, &count));
+	assert_false(migration_region__next_data(&r, &page, 4, &count));
 	close(fd);
 
 	/* Where holes cannot be asked for, everything is data. */
 	r.fd = -1;
 	page = 1;
-	assert_true(migration_region__next_data(&r, &page, &count));
+	assert_true(migration_region__next_data(&r, &page, 4, &count));
 	assert_int_equal(page, 1);
 	assert_int_equal(count, 3);
 }

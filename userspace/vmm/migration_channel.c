@@ -22,7 +22,9 @@
 #include "vmm/migration_clock.h"
 #include "vmm/migration_rate.h"
 
-#define FLUSH_TICK_MS	1
+/* The guest stands still until what is sent is acknowledged, which nothing tells of. */
+#define FLUSH_TICK_NS	20000
+#define FLUSH_MAX_TICK_NS	1000000
 #define MAX_IOV		8
 #define BACKLOG		16	/* connections of a migration come in quick succession */
 #define SEND_BUFFER	(1 << 20)	/* some records, so that making them and sending overlap */
@@ -37,12 +39,9 @@ static int64_t deadline_in(uint32_t timeout_ms)
 	return timeout_ms ? now_ms() + timeout_ms : INT64_MAX;
 }
 
-/*
- * Wait for @events on @fd. Returns what is ready; 0 when @tick_ms (-1: none) is
- * over before the deadline.
- */
+/* Wait for @events on @fd. Returns what is ready; 0 for nothing, where it is not to @block. */
 static int wait_fd(int fd, short events, int cancel_fd, int alarm_fd, int64_t deadline,
-		   int tick_ms)
+		   bool block)
 {
 	struct pollfd pfd[3] = {
 		{ .fd = fd, .events = events },
@@ -57,8 +56,8 @@ static int wait_fd(int fd, short events, int cancel_fd, int alarm_fd, int64_t de
 		if (left < 0)
 			left = 0;
 		timeout = deadline == INT64_MAX ? -1 : left > INT32_MAX ? INT32_MAX : (int)left;
-		if (tick_ms >= 0 && (timeout < 0 || timeout > tick_ms))
-			timeout = tick_ms;
+		if (!block)
+			timeout = 0;
 
 		n = poll(pfd, 3, timeout);
 		if (n < 0 && errno != EINTR)
@@ -71,7 +70,7 @@ static int wait_fd(int fd, short events, int cancel_fd, int alarm_fd, int64_t de
 			return pfd[0].revents;
 		if (n == 0 && deadline != INT64_MAX && now_ms() >= deadline)
 			return -ETIMEDOUT;
-		if (n == 0 && tick_ms >= 0)
+		if (n == 0 && !block)
 			return 0;
 	}
 }
@@ -215,7 +214,7 @@ static int connect_to(struct migration_channel *ch, const struct sockaddr *sa, s
 	ret = connect(fd, sa, len) ? -errno : 0;
 	if (ret == -EINPROGRESS) {
 		ret = wait_fd(fd, POLLOUT, ch->cancel_fd, alarm_of(ch),
-			      deadline_in(ch->timeout_ms), -1);
+			      deadline_in(ch->timeout_ms), true);
 		if (ret > 0) {
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &soerr, &optlen);
 			ret = -soerr;
@@ -346,7 +345,7 @@ int migration_listener__accept(struct migration_listener *l, struct migration_ch
 	int ret;
 
 	for (;;) {
-		ret = wait_fd(l->fd, POLLIN, ch->cancel_fd, alarm_of(ch), INT64_MAX, -1);
+		ret = wait_fd(l->fd, POLLIN, ch->cancel_fd, alarm_of(ch), INT64_MAX, true);
 		if (ret < 0)
 			return say(ch, ret, "", err);
 		ch->fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -379,7 +378,7 @@ static int hold_back(struct migration_channel *ch, size_t bytes, bool heed_input
 
 	if (!wait)
 		return 0;
-	ret = wait_fd(ch->fd, heed_input ? POLLIN : 0, ch->cancel_fd, alarm_of(ch), until, -1);
+	ret = wait_fd(ch->fd, heed_input ? POLLIN : 0, ch->cancel_fd, alarm_of(ch), until, true);
 	if (ret == -ETIMEDOUT)
 		return 0;
 	if (ret < 0)
@@ -407,7 +406,7 @@ int migration_channel__write(struct migration_channel *ch, const struct iovec *i
 		return ret;
 	deadline = deadline_in(ch->timeout_ms);
 	while (msg.msg_iovlen) {
-		ret = wait_fd(ch->fd, events, ch->cancel_fd, alarm_fd, deadline, -1);
+		ret = wait_fd(ch->fd, events, ch->cancel_fd, alarm_fd, deadline, true);
 		if (ret < 0)
 			return say(ch, ret, "does not take what is sent", err);
 		if (heed_input && (ret & POLLIN))
@@ -444,7 +443,7 @@ int migration_channel__read(struct migration_channel *ch, void *buf, size_t len,
 	while (len) {
 		got = recv(ch->fd, buf, len, 0);
 		if (got < 0 && errno == EAGAIN) {
-			ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, alarm_of(ch), deadline, -1);
+			ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, alarm_of(ch), deadline, true);
 			if (ret < 0)
 				return say(ch, ret, "nothing came", err);
 			continue;
@@ -465,12 +464,14 @@ int migration_channel__wait_input(struct migration_channel *ch, struct error *er
 {
 	int ret;
 
-	ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, alarm_of(ch), deadline_in(ch->timeout_ms), -1);
+	ret = wait_fd(ch->fd, POLLIN, ch->cancel_fd, alarm_of(ch), deadline_in(ch->timeout_ms),
+		      true);
 	return ret < 0 ? say(ch, ret, "nothing came", err) : 0;
 }
 
 int migration_channel__flush(struct migration_channel *ch, struct error *err)
 {
+	struct timespec tick = { .tv_nsec = FLUSH_TICK_NS };
 	int64_t deadline = deadline_in(ch->timeout_ms);
 	socklen_t len = sizeof(int);
 	int domain, queued, ret;
@@ -483,7 +484,7 @@ int migration_channel__flush(struct migration_channel *ch, struct error *err)
 		 * Errors first, the queue second: what is acknowledged stays so after a
 		 * reset, and an orderly end of the other direction is no error.
 		 */
-		ret = wait_fd(ch->fd, 0, ch->cancel_fd, alarm_of(ch), deadline, FLUSH_TICK_MS);
+		ret = wait_fd(ch->fd, 0, ch->cancel_fd, alarm_of(ch), deadline, false);
 		if (ioctl(ch->fd, SIOCOUTQ, &queued))
 			return say(ch, -errno, "", err);
 		if (!queued)
@@ -492,6 +493,9 @@ int migration_channel__flush(struct migration_channel *ch, struct error *err)
 			return say(ch, ret, "does not acknowledge what is sent", err);
 		if (ret)
 			return say(ch, -EPIPE, "", err);
+		nanosleep(&tick, NULL);
+		if (tick.tv_nsec < FLUSH_MAX_TICK_NS)
+			tick.tv_nsec *= 2;
 	}
 }
 

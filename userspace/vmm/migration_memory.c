@@ -130,33 +130,44 @@ void migration_memory__add_populated(struct migration_memory *mem, uint32_t regi
 	const struct migration_region *r = &mem->machine->regions[region];
 	uint64_t page = 0, count, i;
 
-	while (migration_region__next_data(r, &page, &count)) {
+	while (migration_region__next_data(r, &page, mem->tracks[region].nr_pages, &count)) {
 		for (i = 0; i < count; i++)
 			migration_memory__add(mem, region, page + i);
 		page += count;
 	}
 }
 
+/* The first page from @page on whose bit is 1 (@set) or 0; @end where there is none before it. */
+static uint64_t next_bit(const uint64_t *bits, uint64_t page, uint64_t end, bool set)
+{
+	const uint64_t flip = set ? 0 : ~0ULL;
+	uint64_t w = page / BITS, found;
+
+	if (page >= end)
+		return end;
+	found = (bits[w] ^ flip) & ~0ULL << page % BITS;
+	while (!found) {
+		if (++w * BITS >= end)
+			return end;
+		found = bits[w] ^ flip;
+	}
+	page = w * BITS + __builtin_ctzll(found);
+	return page < end ? page : end;
+}
+
 bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint64_t *page,
 			    uint64_t end)
 {
 	struct migration_track *t = &mem->tracks[region];
-	uint64_t w = *page / BITS, bits;
+	uint64_t found;
 
 	if (end > t->nr_pages)
 		end = t->nr_pages;
-	if (*page >= end)
+	found = next_bit(t->todo, *page, end, true);
+	if (found >= end)
 		return false;
-	bits = t->todo[w] & ~0ULL << *page % BITS;
-	while (!bits) {
-		if (++w * BITS >= end)
-			return false;
-		bits = t->todo[w];
-	}
-	*page = w * BITS + __builtin_ctzll(bits);
-	if (*page >= end)
-		return false;
-	t->todo[w] &= ~(1ULL << *page % BITS);
+	*page = found;
+	t->todo[found / BITS] &= ~(1ULL << found % BITS);
 	__atomic_fetch_sub(&t->nr_todo, 1, __ATOMIC_RELAXED);
 	return true;
 }
@@ -181,10 +192,14 @@ void migration_memory__set_loaded(struct migration_memory *mem, uint32_t region,
 	migration_memory__set_hash(mem, region, page, page_hash);
 }
 
-bool migration_memory__is_loaded(const struct migration_memory *mem, uint32_t region,
-				 uint64_t page)
+bool migration_memory__next_missing(const struct migration_memory *mem, uint32_t region,
+				    uint64_t *page, uint64_t *count)
 {
-	return mem->tracks[region].loaded[page / BITS] & 1ULL << page % BITS;
+	const struct migration_track *t = &mem->tracks[region];
+
+	*page = next_bit(t->loaded, *page, t->nr_pages, false);
+	*count = next_bit(t->loaded, *page, t->nr_pages, true) - *page;
+	return *count;
 }
 
 struct migration_hash migration_memory__hash(const struct migration_memory *mem, const void *page)
@@ -222,32 +237,28 @@ struct migration_hash migration_memory__digest(const struct migration_memory *me
 	return mem->tracks[region].digest;
 }
 
-bool migration_region__next_data(const struct migration_region *r, uint64_t *page,
+bool migration_region__next_data(const struct migration_region *r, uint64_t *page, uint64_t end,
 				 uint64_t *count)
 {
-	uint64_t nr_pages = migration_region__pages(r);
-	off_t start, end;
+	off_t data, hole;
 
-	if (*page >= nr_pages)
+	if (*page >= end)
 		return false;
-	if (r->kind != MIGRATION_RAM || r->fd < 0) {
-		*count = nr_pages - *page;
+	/* Unknown is not a hole. */
+	*count = end - *page;
+	if (r->kind != MIGRATION_RAM || r->fd < 0)
 		return true;
-	}
-	start = lseek(r->fd, *page << MIGRATION_PAGE_SHIFT, SEEK_DATA);
-	if (start < 0 && errno == ENXIO)
+	data = lseek(r->fd, *page << MIGRATION_PAGE_SHIFT, SEEK_DATA);
+	if (data < 0)
+		return errno != ENXIO;
+	if (data >> MIGRATION_PAGE_SHIFT >= (off_t)end)
 		return false;
-	end = start < 0 ? -1 : lseek(r->fd, start, SEEK_HOLE);
-	if (start < 0 || end < 0) {
-		/* Unknown is not a hole. */
-		*count = nr_pages - *page;
+	hole = lseek(r->fd, data, SEEK_HOLE);
+	if (hole < 0)
 		return true;
-	}
-	*page = start >> MIGRATION_PAGE_SHIFT;
-	*count = ((end + MIGRATION_PAGE_SIZE - 1) >> MIGRATION_PAGE_SHIFT) - *page;
-	if (*page >= nr_pages)
-		return false;
-	if (*count > nr_pages - *page)
-		*count = nr_pages - *page;
+	*page = data >> MIGRATION_PAGE_SHIFT;
+	*count = ((hole + MIGRATION_PAGE_SIZE - 1) >> MIGRATION_PAGE_SHIFT) - *page;
+	if (*count > end - *page)
+		*count = end - *page;
 	return true;
 }

@@ -67,11 +67,12 @@ bool migration_memory__take(struct migration_memory *mem, uint32_t region, uint6
 			    uint64_t end);
 void migration_memory__clear(struct migration_memory *mem);
 
-/* Destination: note the hash of a page that has been loaded; ask whether it has. */
+/* Destination: note the hash of a page that has been loaded. */
 void migration_memory__set_loaded(struct migration_memory *mem, uint32_t region, uint64_t page,
 				  struct migration_hash hash);
-bool migration_memory__is_loaded(const struct migration_memory *mem, uint32_t region,
-				 uint64_t page);
+/* The region's next *@count pages, from *@page on, that have not been; false: all have. */
+bool migration_memory__next_missing(const struct migration_memory *mem, uint32_t region,
+				    uint64_t *page, uint64_t *count);
 
 struct migration_hash migration_memory__hash(const struct migration_memory *mem,
 					     const void *page);
@@ -91,11 +92,11 @@ struct migration_hash migration_memory__digest(const struct migration_memory *me
 					       uint32_t region);
 
 /*
- * The region's next part, from *@page on, that is backed by memory: *@page and
- * *@count say where it is. The pages between are holes, which read as zeroes and
- * are not to be touched. False: holes up to the end.
+ * The region's next part, from *@page on and before @end, that is backed by memory:
+ * *@page and *@count say where it is. The pages between are holes, which read as zeroes
+ * and are not to be touched. False: holes up to @end.
  */
-bool migration_region__next_data(const struct migration_region *r, uint64_t *page,
+bool migration_region__next_data(const struct migration_region *r, uint64_t *page, uint64_t end,
 				 uint64_t *count);
 
 #endif /* VMM_MIGRATION_MEMORY_H */

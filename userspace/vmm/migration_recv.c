@@ -441,21 +441,26 @@ static int say_alive(struct migration_receiver *r, struct error *err)
 
 /*
  * What did not come must be zero, as it is at the source. RAM's holes are; pages that
- * have memory all the same, and parts of buffers, are looked at.
+ * have memory all the same, and parts of buffers, are looked at. The guest waits: what
+ * came is not gone through again, nor are its places in RAM's file.
  */
 static int hash_others(struct migration_receiver *r, uint32_t index, struct error *err)
 {
 	const struct migration_region *region = &r->machine.regions[index];
-	uint64_t page = 0, count;
+	uint64_t page = 0, missing, count;
 	int ret, end;
 
 	ret = migration_copy__begin(region, false, r->dst->ch->timeout_ms / 2, err);
 	if (ret)
 		return ret;
-	while (!ret && migration_region__next_data(region, &page, &count)) {
+	while (!ret && migration_memory__next_missing(&r->memory, index, &page, &missing)) {
+		missing += page;
+		if (!migration_region__next_data(region, &page, missing, &count)) {
+			page = missing;
+			continue;
+		}
 		for (; count && !ret; page++, count--) {
-			if (!migration_memory__is_loaded(&r->memory, index, page))
-				note_loaded(r, index, page);
+			note_loaded(r, index, page);
 			if (++r->verified % ALIVE_PAGES == 0)
 				ret = say_alive(r, err);
 		}
